@@ -1,0 +1,77 @@
+"""What every test stands on: no network, fixed seeds, a home of its own, one thread."""
+
+from __future__ import annotations
+
+import os
+
+# Before numpy or torch are imported anywhere: they read these once. Two threads on a
+# shared two-core machine are several times slower than one.
+for variable in ("OMP_NUM_THREADS", "MKL_NUM_THREADS", "OPENBLAS_NUM_THREADS"):
+    os.environ[variable] = "1"
+os.environ["HF_HUB_OFFLINE"] = "1"
+os.environ["TOKENIZERS_PARALLELISM"] = "false"
+os.environ["LANGGRAPH_STRICT_MSGPACK"] = "true"
+os.environ["COLUMNS"] = "100"
+for variable in ("LANGSMITH_TRACING", "LANGCHAIN_TRACING_V2", "FORCE_COLOR", "SIGHTLOOP_HOME"):
+    os.environ.pop(variable, None)
+
+import ipaddress
+import random
+import socket
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+from PIL import Image as PIL
+
+_connect = socket.socket.connect
+
+
+def _loopback_only(self: socket.socket, address: Any) -> None:
+    """Refuse to leave this machine, whatever a library tries."""
+    if self.family in (socket.AF_INET, socket.AF_INET6):
+        host = str(address[0])
+        try:
+            inside = host == "localhost" or ipaddress.ip_address(host.split("%")[0]).is_loopback
+        except ValueError:
+            inside = False
+        if not inside:
+            raise PermissionError(f"a test tried to reach {host!r}; tests talk to loopback only")
+    _connect(self, address)
+
+
+@pytest.fixture(autouse=True, scope="session")
+def _no_network() -> Iterator[None]:
+    patch = pytest.MonkeyPatch()
+    patch.setattr(socket.socket, "connect", _loopback_only)
+    yield
+    patch.undo()
+
+
+@pytest.fixture(autouse=True)
+def _fixed_seeds() -> None:
+    random.seed(0)
+    np.random.seed(0)
+    if torch := sys.modules.get("torch"):
+        torch.manual_seed(0)
+
+
+@pytest.fixture(autouse=True)
+def home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """A SIGHTLOOP_HOME that only this test sees."""
+    folder = tmp_path / "home"
+    monkeypatch.setenv("SIGHTLOOP_HOME", str(folder))
+    return folder
+
+
+@pytest.fixture
+def photo(tmp_path: Path) -> Path:
+    """A PNG of 64x48 pixels: a red disc-like square on white."""
+    pixels = np.full((48, 64, 3), 255, np.uint8)
+    pixels[12:36, 20:44] = (220, 30, 30)
+    path = tmp_path / "photo.png"
+    PIL.fromarray(pixels).save(path)
+    return path
