@@ -1,0 +1,1 @@
+"""Models: network families; load(checkpoint, device, dtype) gives one verb per task."""

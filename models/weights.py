@@ -1,0 +1,206 @@
+"""Weights: where each checkpoint lies, whether it is whole, whose it is. Imports no torch."""
+
+from __future__ import annotations
+
+import hashlib
+import re
+from functools import lru_cache
+from pathlib import Path
+from typing import NamedTuple
+
+from models.errors import Unavailable
+
+ROOT = Path(__file__).resolve().parent.parent
+SUMS = ROOT / "miniature" / "weights" / "SHA256SUMS"
+
+_HUB_ID = re.compile(r"^[A-Za-z0-9][\w.-]*/[\w.-]+(@[\w./-]+)?$")
+_READ = (".safetensors", ".json", ".txt")  # what from_pretrained reads, and the digest covers
+
+
+class Card(NamedTuple):
+    """Where weights come from."""
+
+    what: str
+    licence: str
+    paper: str
+
+
+_OURS = "Apache-2.0; trained on pictures drawn from OpenMoji (CC BY-SA 4.0)"
+_CLIP = "Radford et al. 2021, arXiv:2103.00020"
+_OWL = "Minderer et al. 2023, arXiv:2306.09683"
+_BLIP = "Li et al. 2022, arXiv:2201.12086"
+_DIFFUSION = "Rombach et al. 2022, arXiv:2112.10752"
+
+CARDS: dict[str, Card] = {
+    "miniature/weights/stable-diffusion": Card("text to picture", _OURS, _DIFFUSION),
+    "miniature/weights/clip": Card("picture-text similarity", _OURS, _CLIP),
+    "miniature/weights/owl": Card("open-vocabulary detection", _OURS, _OWL),
+    "miniature/weights/blip": Card("captions and answers", _OURS, _BLIP),
+    "stable-diffusion-v1-5/stable-diffusion-v1-5": Card(
+        "text to picture", "CreativeML OpenRAIL-M", _DIFFUSION
+    ),
+    "openai/clip-vit-base-patch32": Card(
+        "picture-text similarity", "code MIT; none stated for the weights", _CLIP
+    ),
+    "google/owlv2-base-patch16-ensemble": Card("open-vocabulary detection", "Apache-2.0", _OWL),
+    "Salesforce/blip-image-captioning-base": Card("captions", "BSD-3-Clause", _BLIP),
+    "Salesforce/blip-vqa-base": Card("answers", "BSD-3-Clause", _BLIP),
+}
+
+
+def card(checkpoint: str) -> Card:
+    """What is known of a checkpoint; of one that is not ours, that its own card must be read."""
+    return CARDS.get(checkpoint.partition("@")[0], Card("see its card", "see its card", ""))
+
+
+def locate(checkpoint: str) -> Path:
+    """The folder of a checkpoint on this machine.
+
+    Args:
+        checkpoint: a folder relative to the install root, an absolute folder, or a hub id,
+            "owner/name" or "owner/name@revision", which is looked up in the local hub cache.
+
+    Raises:
+        Unavailable: it is not here; says how to get it.
+    """
+    folder = ROOT / Path(checkpoint).expanduser()
+    if folder.is_dir():
+        if not (folder / "config.json").is_file() and not (folder / "model_index.json").is_file():
+            raise Unavailable(
+                f"checkpoint folder {checkpoint!r} has neither config.json nor model_index.json; "
+                "it is not a model folder or not whole: fetch or train it again"
+            )
+        return folder
+    if is_hub_id(checkpoint):
+        return _snapshot(checkpoint)
+    raise Unavailable(
+        f"checkpoint folder {checkpoint!r} is missing; install again, train it with "
+        "`python -m miniature.train`, or name another checkpoint in the profile"
+    )
+
+
+def is_hub_id(checkpoint: str) -> bool:
+    """Whether a checkpoint that is no folder here names a repository on the Hugging Face hub."""
+    return bool(_HUB_ID.match(checkpoint)) and not checkpoint.startswith("miniature/")
+
+
+def digest(checkpoint: str) -> str:
+    """What tells these weights from all others, 64 hex characters.
+
+    Of a folder, SHA-256 over the names and contents of its safetensors, JSON and text files;
+    of a hub snapshot, SHA-256 of its id and commit.
+
+    Raises:
+        Unavailable: it is not here.
+    """
+    folder = locate(checkpoint)
+    if folder.parent.name == "snapshots":
+        return hashlib.sha256(f"{checkpoint.partition('@')[0]}@{folder.name}".encode()).hexdigest()
+    lines = [
+        f"{_file_digest(path)}  {path.relative_to(folder).as_posix()}" for path in _files(folder)
+    ]
+    return hashlib.sha256("\n".join(lines).encode()).hexdigest()
+
+
+def verify(checkpoint: str, sha256: str | None = None) -> str:
+    """The digest, once the weights are known to be the ones that were meant.
+
+    Args:
+        checkpoint: as in `locate`.
+        sha256: the digest that the profile expects, if it names one. Files that are listed in
+            miniature/weights/SHA256SUMS are compared with it in any case.
+
+    Raises:
+        Unavailable: missing, or changed since it was listed; says what to do.
+    """
+    folder = locate(checkpoint)
+    for path, expected in _listed(folder):
+        name = f"{checkpoint}/{path.relative_to(folder).as_posix()}"
+        if not path.is_file():
+            raise Unavailable(f"{name!r} is missing from the checkpoint; install again")
+        if (found := _file_digest(path)) != expected:
+            raise Unavailable(
+                f"{name!r} has SHA-256 {found[:12]}…, expected {expected[:12]}…; it is damaged "
+                "or was changed: install again, or list its new digest in SHA256SUMS"
+            )
+    found = digest(checkpoint)
+    if sha256 is not None and found != sha256:
+        raise Unavailable(
+            f"checkpoint {checkpoint!r} has digest {found[:12]}…, the profile expects "
+            f"{sha256[:12]}…; fetch it again, or pin the new digest in the profile"
+        )
+    return found
+
+
+def pull(checkpoint: str) -> Path:
+    """Fetch a hub checkpoint into the local hub cache, safetensors only.
+
+    Raises:
+        Unavailable: it is no hub id, there is no network, or the hub refuses.
+    """
+    folder = ROOT / Path(checkpoint).expanduser()
+    if folder.is_dir() or not is_hub_id(checkpoint):
+        return locate(checkpoint)
+    from huggingface_hub import snapshot_download
+    from huggingface_hub.errors import HfHubHTTPError, LocalEntryNotFoundError
+
+    repository, _, revision = checkpoint.partition("@")
+    try:
+        path = snapshot_download(
+            repository,
+            revision=revision or None,
+            allow_patterns=["*.json", "*.txt", "*.safetensors"],
+            # half-precision doubles, and whole models in one file beside the parts
+            ignore_patterns=["*.fp16.*", "*.non_ema.*", "v1-5-pruned*", "safety_checker/*"],
+        )
+    except (HfHubHTTPError, LocalEntryNotFoundError, OSError) as error:
+        first = (str(error).strip().splitlines() or ["no reason given"])[0]
+        raise Unavailable(
+            f"checkpoint {checkpoint!r} could not be fetched: {first}; check the network and the id"
+        ) from error
+    return Path(path)
+
+
+def _snapshot(checkpoint: str) -> Path:
+    from huggingface_hub import snapshot_download
+    from huggingface_hub.errors import LocalEntryNotFoundError
+
+    repository, _, revision = checkpoint.partition("@")
+    try:
+        path = snapshot_download(repository, revision=revision or None, local_files_only=True)
+    except (LocalEntryNotFoundError, OSError) as error:
+        raise Unavailable(
+            f"checkpoint {checkpoint!r} is not on this machine; "
+            f"`sightloop models pull {checkpoint}` fetches it, or take `--profile miniature`"
+        ) from error
+    return Path(path)
+
+
+def _files(folder: Path) -> list[Path]:
+    found = (path for path in folder.rglob("*") if path.suffix in _READ and path.is_file())
+    return sorted(found, key=lambda path: path.relative_to(folder).as_posix())
+
+
+def _listed(folder: Path) -> list[tuple[Path, str]]:
+    """The files inside a folder that SHA256SUMS lists, `sha256sum` format, with their digests."""
+    if not folder.is_relative_to(SUMS.parent) or not SUMS.is_file():
+        return []
+    entries = []
+    for line in SUMS.read_text(encoding="utf-8").splitlines():
+        expected, _, name = line.partition(" ")
+        path = SUMS.parent / name.strip().removeprefix("*").removeprefix("./")
+        if name and path.is_relative_to(folder):
+            entries.append((path, expected))
+    return entries
+
+
+def _file_digest(path: Path) -> str:
+    facts = path.stat()
+    return _hash(path, facts.st_size, facts.st_mtime_ns)
+
+
+@lru_cache(maxsize=1024)
+def _hash(path: Path, size: int, mtime_ns: int) -> str:
+    """Hash a file once for as long as its size and time of change stay the same."""
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()

@@ -1,0 +1,130 @@
+"""Base: what every tool is: typed records in, typed records out, a batch at a time."""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any, ClassVar, Generic, TypeVar
+
+from pydantic import BaseModel, ConfigDict, ValidationError
+
+from tools.errors import InvalidInput, ToolError
+from tools.values import Image
+
+
+class Record(BaseModel):
+    """Frozen typed values; an unknown field is an error."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+
+In = TypeVar("In", bound=Record)
+Out = TypeVar("Out", bound=Record)
+
+Progress = Callable[[int, int, Image | None], None]
+"""Called with step, total and, now and then, a preview. What it raises ends the run."""
+
+
+class NoOptions(Record):
+    """A tool that has nothing to set in the profile."""
+
+
+def explain(error: ValidationError) -> str:
+    """One line out of a validation error: each field with what is wrong and what was given."""
+    lines = []
+    for item in error.errors(include_url=False):
+        where = ".".join(str(part) for part in item["loc"]) or "input"
+        if item["type"] in ("missing", "extra_forbidden", "image", "mask"):
+            lines.append(f"{where}: {item['msg']}")
+        else:
+            given = repr(item["input"])
+            lines.append(f"{where}: {item['msg']}, got {given[:60]}")
+    return "; ".join(lines)
+
+
+class Tool(ABC, Generic[In, Out]):
+    """One specialist.
+
+    The first line of a subclass's docstring is what the planner reads. `version` goes up when
+    the same inputs would give other outputs, and with it every cached result is forgotten.
+
+    Attributes:
+        options: thresholds and the like, from the profile; see `options_type`.
+    """
+
+    name: ClassVar[str]
+    version: ClassVar[str] = "1"
+    input: type[In]
+    output: type[Out]
+    options_type: ClassVar[type[Record]] = NoOptions
+    options: Any
+
+    def __init__(self, options: Mapping[str, Any] | None = None) -> None:
+        try:
+            self.options = self.options_type.model_validate(dict(options or {}))
+        except ValidationError as error:
+            known = ", ".join(self.options_type.model_fields) or "none"
+            raise InvalidInput(
+                f"options of tool {self.name!r}: {explain(error)}; there are: {known}"
+            ) from error
+
+    @property
+    def description(self) -> str:
+        """What the tool does, in one line."""
+        return (type(self).__doc__ or "").strip().splitlines()[0]
+
+    def parse(self, arguments: Mapping[str, Any]) -> In:
+        """Build the input record.
+
+        Raises:
+            InvalidInput: a field is missing, unknown or wrong; all of them in one line.
+        """
+        try:
+            return self.input.model_validate(dict(arguments))
+        except ValidationError as error:
+            known = ", ".join(self.input.model_fields)
+            raise InvalidInput(f"{self.name}: {explain(error)} (arguments: {known})") from error
+
+    @abstractmethod
+    def load(self, checkpoint: str, device: str, dtype: str) -> None:
+        """Bring the network into memory, once per process.
+
+        Args:
+            checkpoint: a folder relative to the install root, an absolute folder, or a hub id.
+            device: "auto", "cpu", "cuda", "cuda:1".
+            dtype: "auto", "float32", "bfloat16", "float16".
+
+        Raises:
+            Unavailable: the checkpoint is missing, damaged, or of a class that does not fit.
+        """
+
+    def check(self, request: In) -> None:
+        """Refuse, cheaply and before any network runs, what types alone cannot.
+
+        Raises:
+            InvalidInput: the request cannot be answered as it stands.
+        """
+
+    def run(
+        self, requests: Sequence[In], progress: Progress | None = None
+    ) -> list[Out | ToolError]:
+        """Answer a batch: the i-th result is for the i-th request, a result or its error."""
+        results: list[Out | ToolError] = []
+        good: list[In] = []
+        for request in requests:
+            try:
+                self.check(request)
+            except InvalidInput as error:
+                results.append(error)
+            else:
+                results.append(_PENDING)
+                good.append(request)
+        answers = iter(self.answer(good, progress) if good else ())
+        return [next(answers) if result is _PENDING else result for result in results]
+
+    @abstractmethod
+    def answer(self, requests: Sequence[In], progress: Progress | None) -> list[Out]:
+        """Answer requests that passed `check`; the i-th result is for the i-th request."""
+
+
+_PENDING = ToolError("not answered yet")

@@ -1,0 +1,68 @@
+"""Profile: which checkpoint serves each tool, on what device, in what number format."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any, Literal
+
+import yaml
+from pydantic import Field, ValidationError
+
+from tools.base import Record, explain
+from tools.errors import InvalidInput
+
+FOLDER = Path(__file__).resolve().parent.parent / "profiles"
+
+Dtype = Literal["auto", "float32", "bfloat16", "float16"]
+
+
+class ToolProfile(Record):
+    """How one tool is served."""
+
+    checkpoint: str = Field(
+        min_length=1, description="folder relative to the install root, or hub id with @revision"
+    )
+    device: str = Field("auto", pattern=r"^(auto|cpu|cuda(:\d+)?|mps)$")
+    dtype: Dtype = "auto"
+    sha256: str | None = Field(
+        None, pattern=r"^[0-9a-f]{64}$", description="expected tree digest of the folder"
+    )
+    options: dict[str, Any] = Field(default_factory=dict, description="see the tool's options")
+
+
+class Profile(Record):
+    """A set of tools that work together."""
+
+    name: str
+    description: str = ""
+    tools: dict[str, ToolProfile]
+
+
+def profile_names() -> list[str]:
+    """The profiles that come with the installation."""
+    return sorted(path.stem for path in FOLDER.glob("*.yaml"))
+
+
+def load_profile(name_or_path: str | Path) -> Profile:
+    """Read a profile by its name or from a YAML file.
+
+    Raises:
+        InvalidInput: there is no such profile, or the file is not a valid one.
+    """
+    text = str(name_or_path)
+    path = Path(text) if text.endswith((".yaml", ".yml")) else FOLDER / f"{text}.yaml"
+    if not path.is_file() or (path.parent == FOLDER and path.stem not in profile_names()):
+        raise InvalidInput(
+            f"no profile {text!r}; there are: {', '.join(profile_names())}; "
+            "or give the path of a .yaml file"
+        )
+    try:
+        content = yaml.safe_load(path.read_text(encoding="utf-8"))
+    except (yaml.YAMLError, UnicodeDecodeError, OSError) as error:
+        raise InvalidInput(f"profile {text!r} cannot be read: {error}") from error
+    if not isinstance(content, dict):
+        raise InvalidInput(f"profile {text!r} holds no mapping; it needs the key 'tools'")
+    try:
+        return Profile.model_validate({"name": path.stem, **content})
+    except ValidationError as error:
+        raise InvalidInput(f"profile {text!r}: {explain(error)}") from error

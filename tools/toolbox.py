@@ -1,0 +1,181 @@
+"""Toolbox: the one door to tools; who calls never learns where a tool runs."""
+
+from __future__ import annotations
+
+import asyncio
+import threading
+from collections.abc import Sequence
+from concurrent.futures import ThreadPoolExecutor
+from typing import Any, Protocol
+
+from models import weights
+from tools.base import Progress, Record, Tool
+from tools.cache import ResultCache, result_key
+from tools.errors import InvalidInput, ToolError, Unavailable
+from tools.profile import Profile, ToolProfile
+from tools.registry import discover
+from tools.values import Image
+
+
+class Toolbox(Protocol):
+    """Tools that are alive, wherever they run."""
+
+    def names(self) -> list[str]:
+        """The tools that can be called now, sorted."""
+        ...
+
+    def tool(self, name: str) -> Tool[Any, Any]:
+        """The tool, for its schema and description.
+
+        Raises:
+            InvalidInput: no such tool; lists those there are.
+            Unavailable: it is in the profile but cannot work here; says why.
+        """
+        ...
+
+    def checkpoint_digest(self, name: str) -> str:
+        """What tells these weights from all others."""
+        ...
+
+    async def call(self, name: str, input: Record, progress: Progress | None = None) -> Record:  # noqa: A002
+        """Run a tool on one request.
+
+        Raises:
+            ToolError: it gave no answer.
+        """
+        ...
+
+    async def call_many(
+        self, name: str, inputs: Sequence[Record], progress: Progress | None = None
+    ) -> list[Record | ToolError]:
+        """Run a tool on a batch; the i-th result is for the i-th input, a record or its error."""
+        ...
+
+
+class _Stopped(Exception):  # noqa: N818 - it ends work that nobody waits for; nothing failed
+    """Raised inside a worker when its caller was cancelled."""
+
+
+class LocalToolbox:
+    """A toolbox in this process.
+
+    Tools load at their first call. Each device has one worker thread: on a CPU every network
+    already takes all cores, and two at once would only slow each other down. A call that is
+    cancelled while it waits never starts; one that runs stops at its next progress report.
+    """
+
+    def __init__(self, profile: Profile, cache: ResultCache | None = None) -> None:
+        self.profile = profile
+        self._cache = cache
+        classes = discover()
+        for name in profile.tools:
+            if name not in classes:
+                raise InvalidInput(
+                    f"profile {profile.name!r} names tool {name!r}; there are: {', '.join(classes)}"
+                )
+        self._tools: dict[str, Tool[Any, Any]] = {
+            name: classes[name](settings.options)
+            for name, settings in sorted(profile.tools.items())
+        }
+        self._loaded: set[str] = set()
+        self._workers: dict[str, ThreadPoolExecutor] = {}
+
+    def names(self) -> list[str]:
+        absent = self.absent()
+        return [name for name in self._tools if name not in absent]
+
+    def absent(self) -> dict[str, str]:
+        """The tools of the profile that cannot work here, each with the reason and the remedy."""
+        reasons = {}
+        for name in self._tools:
+            try:
+                weights.locate(self.profile.tools[name].checkpoint)
+            except Unavailable as error:
+                reasons[name] = str(error)
+        return reasons
+
+    def tool(self, name: str) -> Tool[Any, Any]:
+        settings = self._settings(name)
+        weights.locate(settings.checkpoint)
+        return self._tools[name]
+
+    def checkpoint_digest(self, name: str) -> str:
+        return weights.digest(self._settings(name).checkpoint)
+
+    async def call(self, name: str, input: Record, progress: Progress | None = None) -> Record:  # noqa: A002
+        (result,) = await self.call_many(name, [input], progress)
+        if isinstance(result, ToolError):
+            raise result
+        return result
+
+    async def call_many(
+        self, name: str, inputs: Sequence[Record], progress: Progress | None = None
+    ) -> list[Record | ToolError]:
+        settings = self._settings(name)
+        loop = asyncio.get_running_loop()
+        stop = threading.Event()
+
+        def report(step: int, total: int, preview: Image | None) -> None:
+            if stop.is_set():
+                raise _Stopped
+            if progress is not None:  # hand over in the caller's thread, in order
+                loop.call_soon_threadsafe(progress, step, total, preview)
+
+        def work() -> list[Record | ToolError]:
+            return self._run(name, settings, inputs, report if progress is not None else None)
+
+        worker = self._worker(settings.device)
+        try:
+            return await loop.run_in_executor(worker, work)
+        except asyncio.CancelledError:
+            stop.set()
+            raise
+        except ToolError as error:  # the weights are missing or damaged: no input helps
+            return [error for _ in inputs]
+
+    def close(self) -> None:
+        """End the worker threads once what they do is done."""
+        for worker in self._workers.values():
+            worker.shutdown(wait=True, cancel_futures=True)
+        self._workers.clear()
+
+    def _settings(self, name: str) -> ToolProfile:
+        if name not in self._tools:
+            raise InvalidInput(f"no tool {name!r}; there are: {', '.join(self.names()) or 'none'}")
+        return self.profile.tools[name]
+
+    def _worker(self, device: str) -> ThreadPoolExecutor:
+        if device not in self._workers:
+            self._workers[device] = ThreadPoolExecutor(1, thread_name_prefix=f"tools-{device}")
+        return self._workers[device]
+
+    def _run(
+        self,
+        name: str,
+        settings: ToolProfile,
+        inputs: Sequence[Record],
+        progress: Progress | None,
+    ) -> list[Record | ToolError]:
+        """Look up, then run what is missing; in a worker thread."""
+        tool = self._tools[name]
+        checkpoint = weights.verify(settings.checkpoint, settings.sha256)
+        facts = {"options": tool.options.model_dump(mode="json"), "dtype": settings.dtype}
+        results: dict[int, Record | ToolError] = {}
+        keys = [result_key(name, tool.version, checkpoint, facts, one) for one in inputs]
+        if self._cache is not None:
+            for index, key in enumerate(keys):
+                if (hit := self._cache.get(key, tool.output)) is not None:
+                    results[index] = hit
+        missing = [index for index in range(len(inputs)) if index not in results]
+        if not missing:
+            return [results[index] for index in range(len(inputs))]
+        if name not in self._loaded:
+            tool.load(settings.checkpoint, settings.device, settings.dtype)
+            self._loaded.add(name)
+        for index, result in zip(
+            missing, tool.run([inputs[i] for i in missing], progress), strict=True
+        ):
+            results[index] = result
+            if self._cache is not None and not isinstance(result, ToolError):
+                self._cache.put(keys[index], result)
+        return [results[index] for index in range(len(inputs))]
