@@ -1,0 +1,1 @@
+"""Miniature: StickerWorld, the recipes that train the embedded checkpoints on it, their weights."""

@@ -1,0 +1,1 @@
+"""Recipes that train the miniature checkpoints: each is `python -m miniature.train.NAME`."""

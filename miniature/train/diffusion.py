@@ -1,0 +1,179 @@
+"""Diffusion: the miniature Stable Diffusion (Rombach et al. 2022, arXiv:2112.10752).
+
+A U-Net on the autoencoder's 16x16x4 latents, its text tower started from the trained CLIP's and
+trained along. Velocity prediction (Salimans & Ho 2022, arXiv:2202.00512) on a schedule that ends
+in pure noise (Lin et al. 2023, arXiv:2305.08891), so that flat backgrounds take the colour asked
+for. Latents are encoded once and kept in memory; captions are worded anew at each reading.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import torch
+import torch.nn.functional as F
+from diffusers import (
+    AutoencoderTiny,
+    DPMSolverMultistepScheduler,
+    StableDiffusionPipeline,
+    UNet2DConditionModel,
+)
+from PIL import Image
+from torch import Tensor, nn
+from transformers import CLIPTextModel, CLIPTokenizer
+
+from miniature.train.data import pixels, scenes
+from miniature.train.run import WeightAverage, arguments, fit
+from miniature.world.language import caption
+from miniature.world.scene import Scene
+
+BATCH = 32
+SCENES = 32_000  # encoded once, read again and again in new words
+UNTOLD = 0.1  # share of samples without a caption, for classifier-free guidance
+STEPS = 12  # of the previews
+PROMPTS = (
+    "a dog",
+    "a red apple",
+    "a blue book on a yellow background",
+    "a rocket on a purple background",
+    "a green umbrella",
+    "a panda on a pink background",
+    "a cat and a tree",
+    "a red heart and a blue star",
+    "a yellow bell to the left of a cow",
+    "a pizza above a purple lock",
+    "two bees",
+    "three green apples on a white background",
+    "four pigs",
+    "a pink balloon to the right of a burger on a gray background",
+    "a frog, a sun and a red key",
+    "a small turtle on a brown background",
+)
+
+
+def unet() -> UNet2DConditionModel:
+    """An untrained U-Net: 21 M parameters, attention at 8x8 and 4x4 only."""
+    return UNet2DConditionModel(
+        sample_size=16,
+        in_channels=4,
+        out_channels=4,
+        block_out_channels=(96, 192, 256),
+        layers_per_block=1,
+        down_block_types=("DownBlock2D", "CrossAttnDownBlock2D", "CrossAttnDownBlock2D"),
+        up_block_types=("CrossAttnUpBlock2D", "CrossAttnUpBlock2D", "UpBlock2D"),
+        cross_attention_dim=256,
+        attention_head_dim=(3, 6, 8),  # diffusers' name; it is the number of heads
+    )
+
+
+def scheduler() -> DPMSolverMultistepScheduler:
+    """The noise schedule, with the sampler that the pipeline ships with."""
+    return DPMSolverMultistepScheduler(
+        beta_start=0.00085,
+        beta_end=0.012,
+        beta_schedule="scaled_linear",
+        prediction_type="v_prediction",
+        rescale_betas_zero_snr=True,
+        timestep_spacing="trailing",
+    )
+
+
+@torch.no_grad()
+def encode(vae: AutoencoderTiny, batch: list[Scene], device: str) -> Tensor:
+    """Scaled latents of the scenes: (B, 4, 16, 16) float16 on the CPU."""
+    parts = [
+        vae.encode(pixels(batch[i : i + 50]).to(device)).latents.cpu()
+        for i in range(0, len(batch), 50)
+    ]
+    return torch.cat(parts).mul(vae.config.scaling_factor).half()
+
+
+def load(folder: Path, clip: Path) -> StableDiffusionPipeline:
+    """The pipeline so far, or a new one on the trained autoencoder and CLIP text tower."""
+    if (folder / "model_index.json").exists():
+        return StableDiffusionPipeline.from_pretrained(folder, torch_dtype=torch.float32)
+    return StableDiffusionPipeline(
+        vae=AutoencoderTiny.from_pretrained(folder / "vae", torch_dtype=torch.float32),
+        text_encoder=CLIPTextModel.from_pretrained(clip, dtype=torch.float32),
+        tokenizer=CLIPTokenizer.from_pretrained(clip),
+        unet=unet(),
+        scheduler=scheduler(),
+        safety_checker=None,
+        feature_extractor=None,
+        requires_safety_checker=False,
+    )
+
+
+def main() -> None:
+    options = arguments(__doc__, minutes=90)
+    folder = options.out / "stable-diffusion"
+    pipeline = load(folder, options.out / "clip").to(options.device)
+    pipeline.set_progress_bar_config(disable=True)
+    pipeline.unet.to(memory_format=torch.channels_last)
+    networks = nn.ModuleDict({"unet": pipeline.unet, "text": pipeline.text_encoder})
+    known = scenes(options.seed * SCENES, SCENES)
+    latents = encode(pipeline.vae, known, options.device)
+    print({"encoded": len(latents), "std": round(float(latents.float().std()), 3)}, flush=True)
+    signal = scheduler().alphas_cumprod.to(options.device)
+
+    def loss(step: int) -> dict[str, Tensor]:
+        rng = np.random.default_rng((options.seed, step))
+        rows = rng.integers(len(known), size=BATCH)
+        words = [
+            "" if rng.random() < UNTOLD else caption(known[row], rng) for row in rows
+        ]
+        ids = pipeline.tokenizer(
+            words, padding="max_length", truncation=True, return_tensors="pt"
+        ).input_ids.to(options.device)
+        told = pipeline.text_encoder(ids).last_hidden_state
+        x = latents[rows].float().to(options.device)
+        noise = torch.randn_like(x)
+        t = torch.randint(0, len(signal), (BATCH,), device=options.device)
+        a = signal[t].sqrt()[:, None, None, None]
+        b = (1 - signal[t]).sqrt()[:, None, None, None]
+        noisy = (a * x + b * noise).contiguous(memory_format=torch.channels_last)
+        said = pipeline.unet(noisy, t, encoder_hidden_states=told).sample
+        return {"velocity": F.mse_loss(said.float(), a * noise - b * x)}
+
+    average = WeightAverage(networks, decay=0.999)
+
+    def save() -> None:
+        moving = {name: value.clone() for name, value in networks.state_dict().items()}
+        networks.load_state_dict(average.weights)
+        networks.eval()
+        preview(pipeline).save(folder / "samples.png")
+        networks.half()
+        pipeline.vae.half()
+        pipeline.save_pretrained(folder)
+        networks.float().train()
+        pipeline.vae.float()
+        networks.load_state_dict(moving)
+
+    fit(
+        networks.parameters(),
+        loss,
+        save,
+        options=options,
+        log=folder / "train.jsonl",
+        batch=BATCH,
+        rate=5e-4,
+        average=average,
+    )
+
+
+def preview(pipeline: StableDiffusionPipeline) -> Image.Image:
+    """The PROMPTS drawn with fixed seeds, four a row."""
+    seeds = [torch.Generator().manual_seed(i) for i in range(len(PROMPTS))]
+    drawn = pipeline(
+        list(PROMPTS), num_inference_steps=STEPS, guidance_scale=4.0, generator=seeds
+    ).images
+    side = drawn[0].width
+    sheet = Image.new("RGB", (4 * side, -(-len(drawn) // 4) * side))
+    for i, picture in enumerate(drawn):
+        sheet.paste(picture, (i % 4 * side, i // 4 * side))
+    return sheet
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,1 @@
+"""StickerWorld: synthetic scenes of OpenMoji stickers with exact ground truth."""
