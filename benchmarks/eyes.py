@@ -1,0 +1,236 @@
+"""Eyes: how well the tools that look see held-out scenes, asked through the real toolbox.
+
+    python -m benchmarks.eyes --count 300
+
+Scenes come from the test split; those that hold a pair training never saw are counted apart.
+"""
+
+from __future__ import annotations
+
+import argparse
+import asyncio
+from collections import defaultdict
+from collections.abc import Callable, Iterator, Sequence
+from typing import Any, TypeVar
+
+import numpy as np
+
+from benchmarks import report
+from benchmarks.detection import Answer, average_precision
+from benchmarks.graph import matches, parse
+from miniature.world.language import questions
+from miniature.world.scene import Scene, boxes, draw, sample
+from miniature.world.splits import FIRST_SEED
+from miniature.world.vocabulary import COLOURS, OBJECTS
+from tools.base import Record
+from tools.caption import CaptionInput, CaptionOutput
+from tools.classify import ClassifyInput, ClassifyOutput
+from tools.ground import GroundInput, GroundOutput
+from tools.toolbox import Toolbox
+from tools.values import Image
+from tools.vqa import VqaInput, VqaOutput
+
+BATCH = 32  # requests handed over at once
+ABSENT = 3  # phrases asked of each scene whose object is not there
+FLOOR = 0.01  # threshold below which no box counts towards average precision
+Out = TypeVar("Out", bound=Record)
+
+
+def scenes(
+    count: int, *, held_out: bool, first: int, fit: Callable[[Scene], bool] | None = None
+) -> list[Scene]:
+    """The first `count` scenes from seed `first` on that have, or have not, an unseen pair."""
+    found: list[Scene] = []
+    seed = first
+    while len(found) < count:
+        scene = sample(seed, held_out_pair=held_out)
+        seed += 1
+        if fit is None or fit(scene):
+            found.append(scene)
+    return found
+
+
+def picture(scene: Scene) -> Image:
+    """The scene as tools take it."""
+    return Image.from_pixels(draw(scene))
+
+
+async def ask(toolbox: Toolbox, name: str, inputs: Sequence[Record], kind: type[Out]) -> list[Out]:
+    """Answers of a tool, in order.
+
+    Raises:
+        ToolError: one of the inputs got no answer.
+    """
+    answers: list[Out] = []
+    for start in range(0, len(inputs), BATCH):
+        for answer in await toolbox.call_many(name, inputs[start : start + BATCH]):
+            if not isinstance(answer, kind):
+                assert isinstance(answer, Exception)
+                raise answer
+            answers.append(answer)
+    return answers
+
+
+async def names(toolbox: Toolbox, chosen: Sequence[Scene]) -> dict[str, Any]:
+    """Zero-shot accuracy of `classify` on scenes of one object, over all names."""
+    labels = tuple(OBJECTS)
+    asked = [ClassifyInput(image=picture(scene), labels=labels) for scene in chosen]
+    answers = await ask(toolbox, "classify", asked, ClassifyOutput)
+    right = [
+        answer.probabilities[0].label == scene.things[0].name
+        for scene, answer in zip(chosen, answers, strict=True)
+    ]
+    return {"scenes": len(chosen), "accuracy": report.share(right)}
+
+
+def phrases(scene: Scene, rng: np.random.Generator) -> tuple[list[str], list[str], list[str]]:
+    """Names that are there, names that are not, and coloured names of which the colour is not."""
+    there = sorted({thing.name for thing in scene.things})
+    rest = [name for name in OBJECTS if name not in there]
+    absent = [rest[int(i)] for i in rng.permutation(len(rest))[:ABSENT]]
+    miscoloured = []
+    for name in there:
+        worn = {thing.colour for thing in scene.things if thing.name == name}
+        if OBJECTS[name].recolourable:
+            others = [colour for colour in COLOURS if colour not in worn]
+            miscoloured.append(f"{others[int(rng.integers(len(others)))]} {name}")
+    return there, absent, miscoloured
+
+
+def asked_of(scene: Scene, rng: np.random.Generator) -> tuple[list[str], dict[str, Any]]:
+    """The phrases for one scene, and for each the true boxes; none for what is not there."""
+    there, absent, miscoloured = phrases(scene, rng)
+    truth: dict[str, list[list[int]]] = {phrase: [] for phrase in [*absent, *miscoloured]}
+    for name in there:
+        truth[name] = []
+    for thing, box in zip(scene.things, boxes(scene).tolist(), strict=True):
+        truth[thing.name].append(box)
+    kinds = dict.fromkeys(absent, "absent") | dict.fromkeys(miscoloured, "other colour")
+    return list(truth), {"truth": truth, "kinds": kinds}
+
+
+async def grounding(
+    toolbox: Toolbox, chosen: Sequence[Scene], seed: int
+) -> tuple[list[Answer], list[Answer]]:
+    """Answers of `ground` to every phrase: at a floor, and at the threshold of the profile."""
+    rng = np.random.default_rng(seed)
+    plans = [asked_of(scene, rng) for scene in chosen]
+    found: list[list[Answer]] = []
+    for threshold in (FLOOR, None):
+        asked = [
+            GroundInput(image=picture(scene), phrases=tuple(plan[0]), threshold=threshold)
+            for scene, plan in zip(chosen, plans, strict=True)
+        ]
+        outputs = await ask(toolbox, "ground", asked, GroundOutput)
+        found.append([])
+        for (said, plan), output in zip(plans, outputs, strict=True):
+            for phrase in said:
+                seen = [(one.score, one.box) for one in output.boxes if one.phrase == phrase]
+                kind = plan["kinds"].get(phrase, "there")
+                found[-1].append(Answer(phrase, kind, plan["truth"][phrase], seen))
+    return found[0], found[1]
+
+
+async def ground(toolbox: Toolbox, chosen: Sequence[Scene]) -> dict[str, Any]:
+    """Average precision over names, and how often something is boxed that is not there."""
+    low, usual = await grounding(toolbox, chosen, seed=1)
+    return {
+        "scenes": len(chosen),
+        "ap50": average_precision([one for one in low if one.kind != "other colour"]),
+        "boxes_on_absent": report.share([bool(one.seen) for one in usual if one.kind == "absent"]),
+        "boxes_on_other_colour": report.share(
+            [bool(one.seen) for one in usual if one.kind == "other colour"]
+        ),
+        "right_number_of_boxes": report.share(
+            [len(one.seen) == len(one.truth) for one in usual if one.kind == "there"]
+        ),
+    }
+
+
+async def vqa(toolbox: Toolbox, chosen: Sequence[Scene]) -> dict[str, Any]:
+    """Accuracy on three questions a scene, overall and by kind of question."""
+    rng = np.random.default_rng(2)
+    asked = [(scene, one) for scene in chosen for one in questions(scene, rng, 3)]
+    inputs = [VqaInput(image=picture(scene), question=one.text) for scene, one in asked]
+    answers = await ask(toolbox, "vqa", inputs, VqaOutput)
+    right: dict[str, list[bool]] = defaultdict(list)
+    for (_, one), answer in zip(asked, answers, strict=True):
+        right[one.kind].append(answer.answer.strip().lower() == one.answer)
+    every = [value for values in right.values() for value in values]
+    by_kind = {kind: report.share(values) for kind, values in sorted(right.items())}
+    return {"questions": len(asked), "accuracy": report.share(every), "by_kind": by_kind}
+
+
+async def caption(toolbox: Toolbox, chosen: Sequence[Scene]) -> dict[str, Any]:
+    """Share of captions that name just what is there."""
+    asked = [CaptionInput(image=picture(scene)) for scene in chosen]
+    answers = await ask(toolbox, "caption", asked, CaptionOutput)
+    graphs = [parse(answer.text) for answer in answers]
+    right = [matches(graph, scene) for graph, scene in zip(graphs, chosen, strict=True)]
+    objects = [
+        graph is not None and graph.groups == scene.groups
+        for graph, scene in zip(graphs, chosen, strict=True)
+    ]
+    return {
+        "scenes": len(chosen),
+        "scene_graph": report.share(right),
+        "objects": report.share(objects),
+    }
+
+
+async def measure(toolbox: Toolbox, count: int, which: Sequence[str]) -> dict[str, Any]:
+    """All figures for scenes with and without an unseen pair, `count` of each."""
+    found: dict[str, Any] = {}
+    for key, held_out in (("seen", False), ("held out", True)):
+        first = FIRST_SEED["test"]
+        mixed = scenes(count, held_out=held_out, first=first)
+        alone = scenes(count, held_out=held_out, first=first, fit=lambda s: len(s.things) == 1)
+        found[key] = {}
+        if "classify" in which:
+            found[key]["classify"] = await names(toolbox, alone)
+        for name, figure in (("ground", ground), ("vqa", vqa), ("caption", caption)):
+            if name in which:
+                found[key][name] = await figure(toolbox, mixed)
+    return found
+
+
+def rows(found: dict[str, Any]) -> Iterator[tuple[str, str, str]]:
+    """Name of the figure and its values for seen and held-out pairs."""
+    seen, unseen = found["seen"], found["held out"]
+    for tool, figures in seen.items():
+        for name, value in figures.items():
+            if isinstance(value, dict):
+                for kind in value:
+                    other = unseen[tool][name].get(kind)
+                    yield f"{tool}, {kind}", report.percent(value[kind]), report.percent(other)
+            elif not isinstance(value, int):
+                words = f"{tool}: {name.replace('_', ' ')}"
+                yield words, report.percent(value), report.percent(unseen[tool][name])
+
+
+def body(found: dict[str, Any]) -> str:
+    """The figures as markdown."""
+    return report.table(("figure", "seen pairs", "held-out pairs"), list(rows(found)))
+
+
+def main() -> None:
+    """Command line."""
+    from tools.profile import load_profile
+    from tools.toolbox import LocalToolbox
+
+    tools = ("classify", "ground", "vqa", "caption")
+    parser = argparse.ArgumentParser(description="How well the tools that look see.")
+    parser.add_argument("--profile", default="miniature")
+    parser.add_argument("--count", type=int, default=300, help="scenes of each sort")
+    parser.add_argument("--tools", nargs="+", choices=tools, default=tools)
+    arguments = parser.parse_args()
+    toolbox = LocalToolbox(load_profile(arguments.profile))
+    found = asyncio.run(measure(toolbox, arguments.count, arguments.tools))
+    print(body(found))
+    if set(arguments.tools) == set(tools):
+        command = f"python -m benchmarks.eyes --count {arguments.count}"
+        report.write("eyes", "Eyes: held-out scenes", command, found, body(found))
+
+
+if __name__ == "__main__":
+    main()
