@@ -49,6 +49,7 @@ def fit(
     decay: float = 0.01,
     average: WeightAverage | None = None,
     betas: tuple[float, float] = (0.9, 0.99),
+    warm_up: int = WARM_UP,
 ) -> int:
     """Train for `options.minutes`.
 
@@ -64,6 +65,7 @@ def fit(
         decay: AdamW weight decay.
         average: moved after each step, when given.
         betas: AdamW's.
+        warm_up: steps until the learning rate is at its peak.
 
     Returns:
         Steps taken.
@@ -75,7 +77,7 @@ def fit(
     sums: dict[str, float] = {}
     step, since = 0, 0
     while (spent := (time.monotonic() - start) / (60 * options.minutes)) < 1:
-        factor = min(1.0, (step + 1) / WARM_UP) * (0.5 + 0.5 * math.cos(math.pi * spent))
+        factor = min(1.0, (step + 1) / warm_up) * (0.5 + 0.5 * math.cos(math.pi * spent))
         for group in optimizer.param_groups:
             group["lr"] = rate * factor
         with torch.autocast(options.device, torch.bfloat16):
