@@ -1,0 +1,171 @@
+"""Ask: `sightloop run` and `sightloop plan`, a request in words."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import secrets
+from collections.abc import Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+from rich.console import Console
+
+from tools.errors import InvalidInput
+from ui.console import complain, print_json, screen
+from ui.home import store_folder
+from ui.pictures import out_folder, read_pictures, shown, write_picture
+from ui.specialists import ImageOption, JsonOption, OutOption, ProfileOption, open_toolbox
+
+if TYPE_CHECKING:
+    from agent.planner import Planner
+    from agent.state import RunResult
+    from agent.store import Store
+
+MAX_LETTERS = 4000
+
+Request = Annotated[str, typer.Argument(metavar="TEXT", help="What you want, in words.")]
+LlmOption = Annotated[
+    str,
+    typer.Option("--llm", help="Who plans: embedded, or a LangChain chat model as provider:model."),
+]
+
+
+def run(
+    text: Request,
+    image: ImageOption = None,
+    profile: ProfileOption = "miniature",
+    llm: LlmOption = "embedded",
+    seed: Annotated[
+        int | None, typer.Option(help="Same seed, same pictures; a new one if not given.", min=0)
+    ] = None,
+    budget: Annotated[
+        float, typer.Option(help="Seconds that drawing, checking and repairing may take.", min=1)
+    ] = 60.0,
+    no_loop: Annotated[
+        bool, typer.Option("--no-loop", help="Draw once and check; repair nothing.")
+    ] = False,
+    out: OutOption = None,
+    as_json: JsonOption = False,
+) -> None:
+    """Carry out a request: plan, draw, look, check, repair, and show the evidence."""
+    request = _request(text)
+    console = screen(json_wanted=as_json)
+    pictures = read_pictures(image or [], console)
+    toolbox = open_toolbox(profile)
+    planner = _planner(llm, console)
+
+    from agent import loop
+    from agent.store import Store
+    from ui.live import Follower
+    from ui.report import run_report
+    from ui.show import show_checks, show_end
+
+    store = Store(store_folder())
+    folder = out_folder(out, request)
+    follower = Follower(console, folder / "previews")
+    stream = loop.run(
+        request,
+        pictures,
+        toolbox=toolbox,
+        planner=planner,
+        store=store,
+        seed=secrets.randbelow(2**31) if seed is None else seed,
+        budget_s=budget,
+        loop=not no_loop,
+    )
+    try:
+        result = asyncio.run(follower.follow(stream))
+        files = _hand_over(result, store, folder)
+        report = run_report(result, files)
+        if files or out is not None:
+            _write_json(report, folder / "run.json")
+    except KeyboardInterrupt:
+        _keep(follower.made, store, folder)
+        raise
+    finally:
+        if not any(folder.iterdir()):
+            folder.rmdir()
+    if as_json:
+        print_json(report)
+        return
+    if result.checks:
+        show_checks(console, result.checks)
+    show_end(console, result, [shown(path) for path in files.values()])
+
+
+def plan(
+    text: Request,
+    image: ImageOption = None,
+    profile: ProfileOption = "miniature",
+    llm: LlmOption = "embedded",
+    as_json: JsonOption = False,
+) -> None:
+    """Show the plan for a request; nothing is run."""
+    request = _request(text)
+    console = screen(json_wanted=as_json)
+    pictures = read_pictures(image or [], console)
+    toolbox = open_toolbox(profile)
+    planner = _planner(llm, console)
+
+    from agent.plan import validate
+    from agent.planner import PlanRequest
+    from ui.report import plan_report
+    from ui.show import show_plan
+
+    handles = tuple(f"img{number}" for number in range(1, len(pictures) + 1))
+    made = asyncio.run(planner.plan(PlanRequest(request, toolbox, handles=handles)))
+    validate(made, toolbox, handles)
+    if as_json:
+        print_json(plan_report(made))
+    else:
+        show_plan(console, made.calls, made.reply)
+
+
+def _request(text: str) -> str:
+    """The request, without what surrounds it.
+
+    Raises:
+        InvalidInput: it is empty, too long or no text.
+    """
+    request = text.strip()
+    if not request:
+        raise InvalidInput(
+            'the request is empty; say what you want, such as "a red apple to the left of a dog"'
+        )
+    if len(request) > MAX_LETTERS:
+        raise InvalidInput(
+            f"the request has {len(request)} letters; at most {MAX_LETTERS} are read"
+        )
+    return request
+
+
+def _planner(spec: str, console: Console) -> Planner:
+    """The planner, its language model fetched first if it is not here yet."""
+    from agent import embedded_weights, language
+
+    if spec == "embedded" and embedded_weights.present() is None:
+        console.print("[dim]fetching the planner's language model, 93 MB, once …[/]")
+        embedded_weights.pull()
+    return language.planner(spec)
+
+
+def _hand_over(result: RunResult, store: Store, folder: Path) -> dict[str, str]:
+    """Copy the pictures of a run to where the person looks; handle to absolute path."""
+    return {
+        each.handle: str(write_picture(store.get(each.id), folder / f"{each.handle}.png"))
+        for each in result.images
+    }
+
+
+def _keep(made: Sequence[str], store: Store, folder: Path) -> None:
+    """After Ctrl-C: hand over what was drawn so far."""
+    for number, identity in enumerate(made, start=1):
+        write_picture(store.get(identity), folder / f"unfinished{number}.png")
+    if made:
+        complain(f"{len(made)} pictures drawn so far are in {shown(folder)}", word="interrupted")
+
+
+def _write_json(report: dict[str, Any], path: Path) -> None:
+    path.write_text(json.dumps(report, indent=2, ensure_ascii=False) + "\n", encoding="utf-8")

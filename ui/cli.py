@@ -1,0 +1,95 @@
+"""The command `sightloop`: its commands, and how each ending becomes an exit code.
+
+0 it did what was asked, 2 the request was wrong or something is missing, 130 Ctrl-C.
+"""
+
+from __future__ import annotations
+
+import errno
+import sys
+from collections.abc import Sequence
+from importlib.metadata import version
+from typing import Annotated
+
+import typer
+
+from tools.errors import ToolError
+from ui import ask, checkpoints, doctor, specialists, world
+from ui.console import complain
+
+BAD_INPUT = 2
+INTERRUPTED = 130
+
+app = typer.Typer(
+    no_args_is_help=True,
+    pretty_exceptions_enable=False,
+    context_settings={"help_option_names": ["-h", "--help"]},
+    help="Ask for a picture in words; it is drawn, looked at, checked and repaired.",
+)
+app.command("run")(ask.run)
+app.command("plan")(ask.plan)
+app.command("tool")(specialists.tool)
+app.command("tools")(specialists.tools)
+app.add_typer(checkpoints.app, name="models")
+app.command("doctor")(doctor.doctor)
+app.add_typer(world.app, name="world")
+
+
+def _print_version(wanted: bool) -> None:
+    if wanted:
+        print(f"sightloop {version('sightloop')}")
+        raise typer.Exit
+
+
+@app.callback()
+def _options(
+    shown: Annotated[
+        bool,
+        typer.Option(
+            "--version", callback=_print_version, is_eager=True, help="Print the version."
+        ),
+    ] = False,
+) -> None:
+    pass
+
+
+def call(arguments: Sequence[str]) -> int:
+    """Run one command line.
+
+    Args:
+        arguments: without the program's name.
+
+    Returns:
+        The exit code: 0, 2 (with one line on stderr) or 130.
+    """
+    try:
+        code = app(list(arguments), prog_name="sightloop", standalone_mode=False)
+    except typer.TyperException as error:
+        if said := error.format_message():  # empty when only the help was shown
+            complain(said)
+        return BAD_INPUT
+    except ToolError as error:
+        complain(str(error))
+        return BAD_INPUT
+    except OSError as error:
+        if error.errno == errno.EPIPE:
+            sys.stdout = None  # type: ignore[assignment]  # the reader has left; nothing to flush
+            return 1
+        complain(_disk(error))
+        return BAD_INPUT
+    if code == INTERRUPTED:
+        complain("what was finished so far is kept", word="interrupted")
+    return code if isinstance(code, int) else 0
+
+
+def _disk(error: OSError) -> str:
+    """What an error of the file system means for the person."""
+    place = error.filename or "the disk"
+    if error.errno in (errno.ENOSPC, errno.EDQUOT):
+        return f"no space left while writing {place}; free some, or set SIGHTLOOP_HOME and --out"
+    return f"{place}: {error.strerror or error}"
+
+
+def main() -> None:
+    """Entry point of the command."""
+    sys.exit(call(sys.argv[1:]))

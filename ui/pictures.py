@@ -1,0 +1,69 @@
+"""Pictures: in from the command line with a word on what was converted, out as files."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+from pathlib import Path
+
+from rich.console import Console
+
+from tools.values import Image, load_image
+from ui.console import note
+
+SLUG_WORDS = 6
+
+
+def read_pictures(paths: Sequence[Path], console: Console) -> list[Image]:
+    """Load the pictures given with -i, in their order; each conversion is said in one line.
+
+    Raises:
+        InvalidInput: one of them cannot be read.
+    """
+    pictures = []
+    for path in paths:
+        loaded = load_image(path)
+        if loaded.notes:
+            note(console, f"{path.name}: {', '.join(loaded.notes)}")
+        pictures.append(loaded.image)
+    return pictures
+
+
+def out_folder(given: Path | None, words: str) -> Path:
+    """Make and return the folder for the pictures of one command.
+
+    Args:
+        given: what --out said; without it, a new folder under sightloop-out.
+        words: what the new folder is named after.
+    """
+    if given is not None:
+        given.mkdir(parents=True, exist_ok=True)
+        return given
+    slug = "-".join(re.findall(r"[a-z0-9]+", words.lower())[:SLUG_WORDS]) or "pictures"
+    number = 1
+    while True:
+        folder = Path("sightloop-out") / (slug if number == 1 else f"{slug}-{number}")
+        try:
+            folder.mkdir(parents=True)
+        except FileExistsError:
+            number += 1
+        else:
+            return folder
+
+
+def write_picture(image: Image, path: Path) -> Path:
+    """Write a PNG whole or not at all; return its absolute path."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    part = path.with_name(f".{path.name}.part")
+    try:
+        part.write_bytes(image.png())
+        part.replace(path)
+    finally:
+        part.unlink(missing_ok=True)
+    return path.absolute()
+
+
+def shown(path: Path | str) -> str:
+    """A path as a person would type it from here."""
+    path = Path(path)
+    return str(path.relative_to(Path.cwd()) if path.is_relative_to(Path.cwd()) else path)

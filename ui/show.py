@@ -1,0 +1,137 @@
+"""Show: records drawn on a terminal: plans, outputs of tools, checks, the end of a run."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable, Mapping, Sequence
+from typing import TYPE_CHECKING, Any
+
+from rich.console import Console
+from rich.markup import escape
+from rich.table import Table
+
+if TYPE_CHECKING:
+    from agent.plan import Call
+    from agent.state import Check, RunResult
+    from tools.base import Record
+
+LONG = 60  # characters of a value that are shown
+ID = 64  # characters of a picture's id
+VERDICTS = {"pass": "[green]pass[/]", "fail": "[red]fail[/]", "unsure": "[yellow]unsure[/]"}
+STOPPED = {
+    "passed": "everything that was asked for was found",
+    "budget": "the time allowed was used up",
+    "no_progress": "more tries made nothing better",
+    "single": "one try was asked for",
+    "unchecked": "the request says nothing that can be checked",
+    "answered": "the question was answered",
+    "reply": "no tool was needed",
+    "failed": "no call gave a result",
+}
+
+
+def show_plan(console: Console, calls: Sequence[Call], reply: str | None) -> None:
+    """One line for each call; the reply when nothing is to be run."""
+    if calls:
+        console.print("[bold]Plan[/]")
+    for call in calls:
+        console.print(
+            f"  [cyan]{call.id}[/]  {call.tool}  {escape(arguments(call.input))}", soft_wrap=True
+        )
+    if reply and not calls:
+        console.print(escape(reply), soft_wrap=True)
+
+
+def show_checks(console: Console, checks: Sequence[Check]) -> None:
+    """A table: claim, verdict, what each witness said."""
+    table = Table(box=None, pad_edge=True, padding=(0, 2, 0, 2), header_style="bold")
+    table.add_column("Checks", overflow="fold")
+    table.add_column("verdict")
+    table.add_column("evidence", overflow="fold")
+    for check in checks:
+        said = "; ".join(f"[dim]{each.name}[/] {escape(each.detail)}" for each in check.witnesses)
+        table.add_row(escape(check.claim.text), VERDICTS[check.verdict], said)
+    console.print(table)
+
+
+def show_output(console: Console, output: Record, paths: Sequence[str] = ()) -> None:
+    """What a tool gave: its fields one a line, its pictures by their files."""
+    for line in output_lines(output.model_dump(mode="json"), paths):
+        console.print(line, soft_wrap=True)
+
+
+def output_lines(output: Mapping[str, Any], paths: Sequence[str] = ()) -> list[str]:
+    """The fields of a tool's output, one line each, markup included."""
+    lines = [f"[bold green]{escape(path)}[/]" for path in paths]
+    for name, value in output.items():
+        if name == "images":
+            continue
+        if isinstance(value, list) and value and isinstance(value[0], dict):
+            lines += [f"  {escape(record(item))}" for item in value]
+        elif isinstance(value, list) and not value:
+            lines.append(f"{name}: none")
+        else:
+            lines.append(f"{name}: {escape(plain(value))}")
+    return lines
+
+
+def summary(output: Mapping[str, Any] | None) -> str:
+    """The output of a tool in one short line, as shown when its call ends."""
+    shown = []
+    for name, value in (output or {}).items():
+        if name == "seeds":
+            continue
+        if isinstance(value, list):
+            records = [item for item in value if isinstance(item, dict)]
+            if records:
+                shown.append(", ".join(record(item) for item in records[:3]))
+            else:
+                shown.append(f"{len(value)} {name if len(value) != 1 else name.removesuffix('s')}")
+        else:
+            shown.append(f"{name} {plain(value)}")
+    return ", ".join(shown)
+
+
+def record(item: Mapping[str, Any]) -> str:
+    """A small record in one line: `dog 0.93 at 8, 80, 48, 120`."""
+    words = []
+    for value in item.values():
+        if isinstance(value, list):
+            words.append("at " + ", ".join(f"{number:.0f}" for number in value))
+        else:
+            words.append(plain(value))
+    return " ".join(words)
+
+
+def plain(value: Any) -> str:
+    """A value as a person reads it: numbers rounded, ids and long text cut."""
+    if isinstance(value, float):
+        return f"{value:.2f}"
+    if isinstance(value, str):
+        text = f"{value[:8]}…" if len(value) == ID and value.isalnum() else value
+    else:
+        text = json.dumps(value, ensure_ascii=False)
+    return text if len(text) <= LONG else f"{text[: LONG - 1]}…"
+
+
+def arguments(values: Mapping[str, Any]) -> str:
+    """Arguments of a call: `prompt="a red apple", n=4`."""
+    return ", ".join(f"{name}={_quoted(value)}" for name, value in values.items())
+
+
+def show_end(console: Console, result: RunResult, files: Iterable[str]) -> None:
+    """The reply, where the pictures lie, why it stopped and what it cost."""
+    if result.reply:
+        console.print(f"\n{escape(result.reply)}", soft_wrap=True)
+    for file in files:
+        console.print(f"[bold green]{escape(file)}[/]", soft_wrap=True)
+    spent = result.budget
+    allowed = f" of {spent.seconds:.0f}" if spent.seconds is not None else ""
+    drawn = f", {spent.pictures} drawn, {spent.repairs} repairs" if spent.pictures else ""
+    why = STOPPED.get(result.stopped, result.stopped)
+    console.print(f"[dim]Stopped: {why} ({spent.used:.1f}{allowed} s{drawn})[/]", soft_wrap=True)
+
+
+def _quoted(value: Any) -> str:
+    text = plain(value)
+    return f'"{text}"' if isinstance(value, str) and not text.startswith(("@", "img")) else text
