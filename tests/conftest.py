@@ -19,9 +19,9 @@ import ipaddress
 import random
 import socket
 import sys
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 import pytest
@@ -75,3 +75,28 @@ def photo(tmp_path: Path) -> Path:
     path = tmp_path / "photo.png"
     PIL.fromarray(pixels).save(path)
     return path
+
+
+class Ended(NamedTuple):
+    """How a command line ended."""
+
+    code: int
+    out: str
+    err: str
+
+
+@pytest.fixture
+def sightloop(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> Callable[..., Ended]:
+    """Runs the command `sightloop` in this process, in an empty folder."""
+    from ui.cli import call
+
+    monkeypatch.chdir(tmp_path)
+
+    def run(*arguments: object) -> Ended:
+        capsys.readouterr()
+        code = call([str(each) for each in arguments])
+        return Ended(code, *capsys.readouterr())
+
+    return run

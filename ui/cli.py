@@ -73,7 +73,7 @@ def call(arguments: Sequence[str]) -> int:
         return BAD_INPUT
     except OSError as error:
         if error.errno == errno.EPIPE:
-            sys.stdout = None  # type: ignore[assignment]  # the reader has left; nothing to flush
+            sys.stdout = None  # the reader has left: nothing to flush
             return 1
         complain(_disk(error))
         return BAD_INPUT

@@ -195,7 +195,7 @@ def _value(info: FieldInfo, text: str) -> JsonValue:
     """Text for a field of text, a,b,c for a list, JSON for all else that is JSON."""
     from pydantic import TypeAdapter
 
-    schema = TypeAdapter(info.annotation).json_schema()
+    schema = TypeAdapter[Any](info.annotation).json_schema()
     kinds = {schema.get("type"), *(option.get("type") for option in schema.get("anyOf", ()))}
     if "string" in kinds and text != "null":
         return text
