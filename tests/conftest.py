@@ -27,6 +27,9 @@ import numpy as np
 import pytest
 from PIL import Image as PIL
 
+from tools.profile import load_profile
+from tools.toolbox import LocalToolbox
+
 _connect = socket.socket.connect
 
 
@@ -75,6 +78,14 @@ def photo(tmp_path: Path) -> Path:
     path = tmp_path / "photo.png"
     PIL.fromarray(pixels).save(path)
     return path
+
+
+@pytest.fixture(scope="session")
+def miniature() -> Iterator[LocalToolbox]:
+    """The miniature tools, each loaded at its first call and shared by all tests; no cache."""
+    toolbox = LocalToolbox(load_profile("miniature"))
+    yield toolbox
+    toolbox.close()
 
 
 class Ended(NamedTuple):

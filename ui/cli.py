@@ -6,7 +6,10 @@
 from __future__ import annotations
 
 import errno
+import logging
+import os
 import sys
+import warnings
 from collections.abc import Sequence
 from importlib.metadata import version
 from typing import Annotated
@@ -90,6 +93,18 @@ def _disk(error: OSError) -> str:
     return f"{place}: {error.strerror or error}"
 
 
+def _quiet() -> None:
+    """Let our own warnings through, one line each, and keep libraries from chattering."""
+    warnings.simplefilter("ignore")
+    for name in ("TRANSFORMERS_VERBOSITY", "DIFFUSERS_VERBOSITY"):
+        os.environ.setdefault(name, "error")
+    os.environ.setdefault("TOKENIZERS_PARALLELISM", "false")
+    logging.basicConfig(level=logging.ERROR, format="note: %(message)s")
+    for package in ("agent", "tools", "models"):
+        logging.getLogger(package).setLevel(logging.WARNING)
+
+
 def main() -> None:
     """Entry point of the command."""
+    _quiet()
     sys.exit(call(sys.argv[1:]))
