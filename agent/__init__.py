@@ -1,0 +1,1 @@
+"""Agent: plan, act, verify, refine; checklist, budget, picture store and events."""

@@ -1,0 +1,134 @@
+"""Phrases: noun phrases found by grammar; nouns are open vocabulary."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+
+from agent import words
+
+PREDICATE = {"is", "are", "be", "in", "painted", "being", "all", "both", "one"}
+"""Words after which `orange` is a colour without a noun."""
+
+
+@dataclass
+class NounPhrase:
+    """One noun phrase as read, before it is known which thing it means."""
+
+    noun: str
+    colours: list[str]
+    count: int | None
+    determiner: str
+    many: bool = False
+    pronoun: bool = False
+
+
+def read_noun_phrase(tokens: list[str], start: int) -> tuple[NounPhrase, int] | None:
+    """The noun phrase that begins at `tokens[start]`, and where it ends; None if none does."""
+    at = start
+    phrase = NounPhrase("", [], None, "")
+    while at < len(tokens):
+        word = tokens[at]
+        following = tokens[at + 1] if at + 1 < len(tokens) else ""
+        if word in words.PRONOUNS and word not in ("one",) and not phrase.colours:
+            if at > start:
+                break
+            return NounPhrase("", [], None, "the", pronoun=True), at + 1
+        if word in ("couple", "pair") or (word == "dozen" and phrase.count is None):
+            phrase.count = 12 if word == "dozen" else 2
+            at += 2 if following == "of" else 1
+        elif word in words.GROUPS and following == "of":
+            at, phrase.many, phrase.determiner = at + 2, True, ""
+        elif word in words.DETERMINERS:
+            phrase.determiner, at = phrase.determiner or word, at + 1
+        elif word == "one" and phrase.colours and not _is_noun(tokens, at + 1):
+            break  # `a blue one`
+        elif (value := words.number(word)) is not None and phrase.count is None:
+            phrase.count, at = value, at + 1
+            at += 1 if at < len(tokens) and tokens[at] == "of" else 0
+        elif _is_colour(tokens, at):
+            name = words.colour(word)
+            assert name is not None
+            phrase.colours.append(name)
+            at += 1
+            two = tokens[at : at + 1] == ["and"] and _is_colour(tokens, at + 1)
+            if two and _is_noun(tokens, at + 2) and phrase.determiner in ("a", "an"):
+                at += 1  # `a red and blue ball`
+        elif (word in ("colored", "coloured") and phrase.colours) or (
+            word in words.ADJECTIVES
+            and (
+                _is_noun(tokens, at + 1)
+                or following in words.ADJECTIVES
+                or (at + 1 < len(tokens) and _is_colour(tokens, at + 1))
+            )
+        ):
+            at += 1
+        else:
+            break
+    nouns: list[str] = []
+    while _is_noun(tokens, at) and len(nouns) < 4:
+        nouns.append(tokens[at])
+        at += 1
+    if len(nouns) == 1 and nouns[0] == "orange" and _is_noun(tokens, at):
+        nouns.append(tokens[at])
+        at += 1
+    if not nouns and not phrase.colours and phrase.count is None:
+        return None
+    if not nouns and at < len(tokens) and tokens[at] in ("one", "ones"):
+        at += 1
+    noun = " ".join(nouns)
+    phrase.noun = words.singular(noun) if noun else ""
+    if phrase.noun == noun and noun.split()[-1:] in ([pair] for pair in words.PAIRS):
+        phrase.count = (
+            None if tokens[start : start + 2] in (["a", "pair"], ["pair", "of"]) else (phrase.count)
+        )
+    phrase.many = phrase.many or (bool(noun) and phrase.noun != noun)
+    return phrase, at
+
+
+def _is_colour(tokens: list[str], at: int) -> bool:
+    """Whether the word is used as a colour; `an orange` and `orange juice` are not."""
+    if at >= len(tokens) or words.colour(tokens[at]) is None:
+        return False
+    following = tokens[at + 1] if at + 1 < len(tokens) else ""
+    if (tokens[at], words.singular(following)) in words.NOT_A_COLOUR:
+        return False
+    if tokens[at] != "orange":
+        return True
+    before = tokens[at - 1] if at else ""
+    if _is_noun(tokens, at + 1) or following in words.ADJECTIVES or following in ("one", "ones"):
+        return True
+    linked = following in ("and", "or", ",") and at + 2 < len(tokens)
+    if linked and words.colour(tokens[at + 2]) is not None and _is_noun(tokens, at + 3):
+        return before not in ("a", "an", "the")
+    return before in PREDICATE
+
+
+def _is_noun(tokens: list[str], at: int) -> bool:
+    """Whether the word may be (part of) the name of a thing."""
+    if at >= len(tokens):
+        return False
+    word = tokens[at]
+    if not re.fullmatch(r"[a-z][a-z'-]+", word):
+        return False
+    closed = (
+        word in words.FUNCTION_WORDS
+        or word in words.DETERMINERS
+        or word in words.PRONOUNS
+        or word in words.VERBS
+        or word in words.ADVERBS
+        or words.number(word) is not None
+        or word in ("left", "right", "top", "bottom")
+    )
+    if closed:
+        return False
+    if word in words.ADJECTIVES:
+        before = tokens[at - 1] if at else ""
+        named = before in words.DETERMINERS or words.colour(before) or words.number(before)
+        return bool(named) and not _is_noun(tokens, at + 1)
+    if words.colour(word) is not None:
+        following = tokens[at + 1] if at + 1 < len(tokens) else ""
+        if (word, words.singular(following)) in words.NOT_A_COLOUR:
+            return True
+        return word == "orange" and not _is_colour(tokens, at)
+    return not (word.endswith("ing") and len(word) > 4 and word not in words.ING_NOUNS)
