@@ -1,4 +1,4 @@
-"""Errors: what a tool may say when it cannot answer; on the lowest floor, so that all may say it."""
+"""Errors: what a tool says when it cannot answer; on the lowest floor, so that all can say it."""
 
 from __future__ import annotations
 

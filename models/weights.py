@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import json
 import re
 from functools import lru_cache
 from pathlib import Path
@@ -82,6 +83,32 @@ def locate(checkpoint: str) -> Path:
 def is_hub_id(checkpoint: str) -> bool:
     """Whether a checkpoint that is no folder here names a repository on the Hugging Face hub."""
     return bool(_HUB_ID.match(checkpoint)) and not checkpoint.startswith("miniature/")
+
+
+def architecture(folder: Path) -> str:
+    """The class that a checkpoint folder was saved from; "" where it does not say."""
+    try:
+        if (index := folder / "model_index.json").is_file():
+            return str(json.loads(index.read_text(encoding="utf-8"))["_class_name"])
+        config = json.loads((folder / "config.json").read_text(encoding="utf-8"))
+        return str(config["architectures"][0])
+    except (OSError, ValueError, LookupError, TypeError):
+        return ""
+
+
+def expect(checkpoint: str, *classes: str) -> Path:
+    """The folder of a checkpoint of one of these classes.
+
+    Raises:
+        Unavailable: it is not here, or of another class.
+    """
+    folder = locate(checkpoint)
+    if (found := architecture(folder)) not in classes:
+        raise Unavailable(
+            f"checkpoint {checkpoint!r} is {'a ' + found if found else 'of no known class'}; "
+            f"this tool needs {' or '.join(classes)}: name another one in the profile"
+        )
+    return folder
 
 
 def digest(checkpoint: str) -> str:

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Mapping, Sequence
-from typing import Any, ClassVar, Generic, TypeVar
+from typing import Annotated, Any, ClassVar, Generic, TypeVar
 
-from pydantic import BaseModel, ConfigDict, ValidationError
+from pydantic import BaseModel, ConfigDict, StringConstraints, ValidationError
 
 from tools.errors import InvalidInput, ToolError
 from tools.values import Image
@@ -18,6 +18,9 @@ class Record(BaseModel):
     model_config = ConfigDict(frozen=True, extra="forbid")
 
 
+Text = Annotated[str, StringConstraints(strip_whitespace=True, min_length=1, max_length=1000)]
+"""Words; not empty."""
+
 In = TypeVar("In", bound=Record)
 Out = TypeVar("Out", bound=Record)
 
@@ -27,6 +30,11 @@ Progress = Callable[[int, int, Image | None], None]
 
 class NoOptions(Record):
     """A tool that has nothing to set in the profile."""
+
+
+def share(value: float) -> float:
+    """A number in 0..1 with four decimals: more of them differ with the size of the batch."""
+    return round(min(1.0, max(0.0, value)), 4)
 
 
 def explain(error: ValidationError) -> str:

@@ -332,7 +332,7 @@ def _open(data: bytes, name: str) -> PIL.Image:
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore", PIL.DecompressionBombWarning)
-            picture = PIL.open(io.BytesIO(data), formats=(*FORMATS, "MPO"))
+            picture = PIL.open(io.BytesIO(data), formats=FORMATS)
     except PIL.DecompressionBombError as error:
         raise InvalidInput(f"{name} is far too large ({error}); {limit}") from error
     except UnidentifiedImageError as error:

@@ -1,0 +1,183 @@
+"""Tiny: untrained checkpoints of the public classes, saved as their libraries save them.
+
+Few weights, all of the real code: what loads and runs here loads and runs at full size.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import torch
+from diffusers import (
+    AutoencoderKL,
+    AutoencoderTiny,
+    DPMSolverMultistepScheduler,
+    StableDiffusionPipeline,
+    UNet2DConditionModel,
+)
+from tokenizers.pre_tokenizers import ByteLevel
+from transformers import (
+    BertTokenizer,
+    BlipConfig,
+    BlipForConditionalGeneration,
+    BlipForQuestionAnswering,
+    BlipImageProcessor,
+    BlipProcessor,
+    CLIPConfig,
+    CLIPImageProcessor,
+    CLIPModel,
+    CLIPProcessor,
+    CLIPTextConfig,
+    CLIPTextModel,
+    CLIPTokenizer,
+    Owlv2Config,
+    Owlv2ForObjectDetection,
+    Owlv2ImageProcessor,
+    Owlv2Processor,
+)
+
+SIDE = 32  # px
+LENGTH = 24  # tokens
+_WIDTH = {"hidden_size": 32, "intermediate_size": 64, "num_attention_heads": 2}
+_VISION = {**_WIDTH, "num_hidden_layers": 2, "image_size": SIDE, "patch_size": 8}
+WORDS = (
+    "a an and apple are background banana cat color dog four green how in is left many no of on "
+    "one or question answer picture red right small large the there three to two what white yes "
+    "zero : ? . , s t"
+).split()
+
+
+def save_family(root: Path) -> None:
+    """Save one folder of each class under `root`: clip, owl, blip, blip-vqa, diffusion-*."""
+    torch.manual_seed(0)
+    _save_clip(root / "clip")
+    _save_owl(root / "owl")
+    _save_blips(root)
+    _save_diffusion(root / "diffusion-kl", "kl")
+    _save_diffusion(root / "diffusion-tiny", "tiny")
+
+
+def _clip_tokenizer() -> CLIPTokenizer:
+    letters = sorted(ByteLevel.alphabet())
+    vocabulary = {
+        token: i for i, token in enumerate((*letters, *(one + "</w>" for one in letters)))
+    }
+    for special in ("<|startoftext|>", "<|endoftext|>"):  # the last id ends a text
+        vocabulary[special] = len(vocabulary)
+    tokenizer = CLIPTokenizer(vocab=vocabulary, merges=[], model_max_length=LENGTH)
+    assert tokenizer.eos_token_id == len(tokenizer) - 1
+    return tokenizer
+
+
+def _text(tokenizer: CLIPTokenizer, **more: Any) -> dict[str, Any]:
+    return {
+        **_WIDTH,
+        "num_hidden_layers": 2,
+        "vocab_size": len(tokenizer),
+        "max_position_embeddings": LENGTH,
+        "bos_token_id": tokenizer.bos_token_id,
+        "eos_token_id": tokenizer.eos_token_id,
+        "pad_token_id": tokenizer.pad_token_id,
+        "projection_dim": 32,
+        **more,
+    }
+
+
+def _save_clip(folder: Path) -> None:
+    tokenizer = _clip_tokenizer()
+    config = CLIPConfig(
+        text_config=_text(tokenizer),
+        vision_config={**_VISION, "projection_dim": 32},
+        projection_dim=32,
+    )
+    CLIPModel(config).save_pretrained(folder)
+    square = {"height": SIDE, "width": SIDE}
+    CLIPProcessor(
+        CLIPImageProcessor(size={"shortest_edge": SIDE}, crop_size=square), tokenizer
+    ).save_pretrained(folder)
+
+
+def _save_owl(folder: Path) -> None:
+    tokenizer = _clip_tokenizer()
+    config = Owlv2Config(
+        text_config=_text(tokenizer, pad_token_id=0), vision_config=_VISION, projection_dim=32
+    )
+    Owlv2ForObjectDetection(config).save_pretrained(folder)
+    square = {"height": SIDE, "width": SIDE}
+    Owlv2Processor(Owlv2ImageProcessor(size=square), tokenizer).save_pretrained(folder)
+
+
+def _save_blips(root: Path) -> None:
+    specials = ["[PAD]", "[UNK]", "[CLS]", "[SEP]", "[MASK]"]
+    tokenizer = BertTokenizer(vocab={word: i for i, word in enumerate((*specials, *WORDS))})
+    text = {
+        **_WIDTH,
+        "num_hidden_layers": 2,
+        "vocab_size": len(tokenizer),
+        "max_position_embeddings": 64,
+        "encoder_hidden_size": 32,
+        "projection_dim": 32,
+        "bos_token_id": 2,
+        "eos_token_id": 3,
+        "sep_token_id": 3,
+        "pad_token_id": 0,
+    }
+    config = BlipConfig(
+        text_config=text, vision_config=_VISION, projection_dim=32, image_text_hidden_size=32
+    )
+    square = {"height": SIDE, "width": SIDE}
+    for name, kind in (
+        ("blip", BlipForConditionalGeneration),
+        ("blip-vqa", BlipForQuestionAnswering),
+    ):
+        kind(config).save_pretrained(root / name)
+        BlipProcessor(BlipImageProcessor(size=square), tokenizer).save_pretrained(root / name)
+
+
+def _save_diffusion(folder: Path, kind: str) -> None:
+    tokenizer = _clip_tokenizer()
+    blocks = (32, 32, 32, 32)
+    vae: Any = (
+        AutoencoderKL(
+            block_out_channels=blocks,
+            down_block_types=("DownEncoderBlock2D",) * 4,
+            up_block_types=("UpDecoderBlock2D",) * 4,
+            latent_channels=4,
+            norm_num_groups=8,
+        )
+        if kind == "kl"
+        else AutoencoderTiny(
+            encoder_block_out_channels=blocks,
+            decoder_block_out_channels=blocks,
+            num_encoder_blocks=(1, 1, 1, 1),
+            num_decoder_blocks=(1, 1, 1, 1),
+        )
+    )
+    unet = UNet2DConditionModel(
+        sample_size=8,
+        block_out_channels=(32, 64),
+        layers_per_block=1,
+        down_block_types=("DownBlock2D", "CrossAttnDownBlock2D"),
+        up_block_types=("CrossAttnUpBlock2D", "UpBlock2D"),
+        cross_attention_dim=32,
+        attention_head_dim=2,
+        norm_num_groups=16,
+    )
+    pipeline: Any = StableDiffusionPipeline(
+        vae=vae,
+        text_encoder=CLIPTextModel(CLIPTextConfig(**_text(tokenizer))),
+        tokenizer=tokenizer,
+        unet=unet,
+        scheduler=DPMSolverMultistepScheduler(
+            beta_start=0.00085,
+            beta_end=0.012,
+            beta_schedule="scaled_linear",
+            prediction_type="v_prediction",
+            steps_offset=1,
+        ),
+        safety_checker=None,
+        feature_extractor=None,
+        requires_safety_checker=False,
+    )
+    pipeline.save_pretrained(folder)

@@ -1,0 +1,148 @@
+"""Generate: pictures drawn from words."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, NamedTuple
+
+from pydantic import Field
+
+from tools.base import Progress, Record, Text, Tool
+from tools.values import Image, Pixels
+
+if TYPE_CHECKING:
+    from models.diffusion import Diffusion, OnStep
+
+LAST_SEED = 2**53 - 1  # what every JSON reader keeps exact
+
+
+class GenerateOptions(Record):
+    """Set in the profile."""
+
+    steps: int = Field(25, ge=1, le=150, description="when a request names none")
+    guidance: float = Field(7.5, ge=0, le=30, description="when a request names none")
+
+
+class GenerateInput(Record):
+    """What to draw."""
+
+    prompt: Text = Field(description="what the picture shows")
+    negative_prompt: str = Field("", max_length=1000, description="what it must not show")
+    n: int = Field(1, ge=1, le=16, description="how many pictures")
+    steps: int | None = Field(None, ge=1, le=150, description="denoising steps; more is slower")
+    guidance: float | None = Field(
+        None, ge=0, le=30, description="how hard words pull; 1 and below not at all"
+    )
+    seed: int = Field(0, ge=0, le=LAST_SEED - 16, description="picture i is drawn from seed + i")
+    width: int | None = Field(None, ge=64, le=1024, multiple_of=8, description="pixels")
+    height: int | None = Field(None, ge=64, le=1024, multiple_of=8, description="pixels")
+
+
+class GenerateOutput(Record):
+    """What was drawn."""
+
+    images: tuple[Image, ...] = Field(description="n pictures")
+    seeds: tuple[int, ...] = Field(description="the seed of each picture")
+
+
+class _Settings(NamedTuple):
+    """What pictures of one batch must share."""
+
+    steps: int
+    guidance: float
+    size_wh: tuple[int, int]
+
+
+class Generate(Tool[GenerateInput, GenerateOutput]):
+    """Draw new pictures from a description in words.
+
+    Latent diffusion, Rombach et al. 2022 (arXiv:2112.10752), with classifier-free guidance,
+    Ho and Salimans 2022 (arXiv:2207.12598). Picture i of a request is drawn from noise of
+    seed + i alone, however many are drawn beside it.
+
+    Raises:
+        Unavailable: the checkpoint is not on this machine.
+    """
+
+    name = "generate"
+    input = GenerateInput
+    output = GenerateOutput
+    options_type = GenerateOptions
+    options: GenerateOptions
+    _model: Diffusion
+
+    def load(self, checkpoint: str, device: str, dtype: str) -> None:
+        from models import diffusion
+
+        self._model = diffusion.load(checkpoint, device, dtype)
+
+    def answer(
+        self, requests: Sequence[GenerateInput], progress: Progress | None
+    ) -> list[GenerateOutput]:
+        """Draw all pictures of all requests, those with the same settings together."""
+        wanted: dict[_Settings, list[tuple[int, int]]] = defaultdict(list)
+        for index, request in enumerate(requests):
+            wanted[self._settings(request)] += [(index, i) for i in range(request.n)]
+        jobs = [
+            (settings, pictures[start : start + self._model.room(settings.size_wh)])
+            for settings, pictures in wanted.items()
+            for start in range(0, len(pictures), self._model.room(settings.size_wh))
+        ]
+        total = sum(settings.steps for settings, _ in jobs)
+        drawn: dict[tuple[int, int], Image] = {}
+        before = 0
+        for settings, pictures in jobs:
+            made = self._draw(requests, settings, pictures, _reporter(progress, before, total))
+            drawn.update(zip(pictures, map(Image.from_pixels, made), strict=True))
+            before += settings.steps
+        return [
+            GenerateOutput(
+                images=tuple(drawn[index, i] for i in range(request.n)),
+                seeds=tuple(request.seed + i for i in range(request.n)),
+            )
+            for index, request in enumerate(requests)
+        ]
+
+    def _settings(self, request: GenerateInput) -> _Settings:
+        width, height = self._model.size_wh
+        return _Settings(
+            self.options.steps if request.steps is None else request.steps,
+            self.options.guidance if request.guidance is None else request.guidance,
+            (request.width or width, request.height or height),
+        )
+
+    def _draw(
+        self,
+        requests: Sequence[GenerateInput],
+        settings: _Settings,
+        pictures: Sequence[tuple[int, int]],
+        on_step: OnStep | None,
+    ) -> list[Pixels]:
+        from models.diffusion import Order
+
+        orders = [
+            Order(requests[index].prompt, requests[index].negative_prompt, requests[index].seed + i)
+            for index, i in pictures
+        ]
+        return self._model.draw(
+            orders,
+            steps=settings.steps,
+            guidance=settings.guidance,
+            size_wh=settings.size_wh,
+            on_step=on_step,
+        )
+
+
+def _reporter(progress: Progress | None, before: int, total: int) -> OnStep | None:
+    if progress is None:
+        return None
+
+    def on_step(step: int, preview: Pixels | None) -> None:
+        shown = None if preview is None else Image.from_pixels(preview)
+        progress(before + step, total, shown)
+
+    return on_step
+
+
+TOOL = Generate

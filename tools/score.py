@@ -1,0 +1,79 @@
+"""Score: how well words fit a picture."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from typing import TYPE_CHECKING
+
+from pydantic import Field
+
+from tools.base import Progress, Record, Text, Tool, share
+from tools.values import Image
+
+if TYPE_CHECKING:
+    from models.clip import Clip
+
+
+class ScoreOptions(Record):
+    """Set in the profile: the curve from similarity to belief, fitted on held-out pairs."""
+
+    middle: float = Field(0.25, ge=-1, le=1, description="similarity that means one half")
+    slope: float = Field(20.0, gt=0, description="how fast belief grows with similarity")
+
+
+class ScoreInput(Record):
+    """What to compare."""
+
+    image: Image = Field(description="the picture")
+    text: Text = Field(description="what it should show")
+
+
+class ScoreOutput(Record):
+    """How well they fit."""
+
+    score: float = Field(ge=0, le=1, description="belief that the text is true of the picture")
+    raw: float = Field(ge=-1, le=1, description="cosine similarity")
+
+
+class Score(Tool[ScoreInput, ScoreOutput]):
+    """Tell how well a text fits a picture, from 0 to 1.
+
+    CLIP, Radford et al. 2021 (arXiv:2103.00020); its similarity passed through a logistic curve.
+
+    Raises:
+        Unavailable: the checkpoint is not on this machine.
+    """
+
+    name = "score"
+    input = ScoreInput
+    output = ScoreOutput
+    options_type = ScoreOptions
+    options: ScoreOptions
+    _model: Clip
+
+    def load(self, checkpoint: str, device: str, dtype: str) -> None:
+        from models import clip
+
+        self._model = clip.load(checkpoint, device, dtype)
+
+    def answer(
+        self, requests: Sequence[ScoreInput], progress: Progress | None
+    ) -> list[ScoreOutput]:
+        found = self._model.similarity(
+            [request.image.pixels for request in requests], [request.text for request in requests]
+        )
+        return [
+            ScoreOutput(score=self._belief(float(raw)), raw=_cosine(float(raw))) for raw in found
+        ]
+
+    def _belief(self, raw: float) -> float:
+        logit = self.options.slope * (raw - self.options.middle)
+        return share(0.5 * (1 + math.tanh(logit / 2)))  # the logistic function, without overflow
+
+
+def _cosine(raw: float) -> float:
+    return round(min(1.0, max(-1.0, raw)), 4)
+
+
+TOOL = Score
