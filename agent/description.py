@@ -134,8 +134,8 @@ def _without_background(sentence: str, found: Description) -> str:
     if NOTHING_ELSE.search(sentence):
         found.only = True
         sentence = NOTHING_ELSE.sub(" , ", sentence)
-    if found.background is None and (match := SCENERY.search(sentence)):
-        found.background = match[1]
+    if found.background is None and (scene := SCENERY.search(sentence)):
+        found.background = scene[1]
     return SCENERY.sub(" , ", sentence)
 
 

@@ -159,6 +159,25 @@ def dependents(calls: Sequence[Call], roots: Collection[str]) -> set[str]:
     return found
 
 
+def draws(tool: AnyTool) -> bool:
+    """Whether a tool makes pictures from words and a seed, so that it can be asked again."""
+    return {"prompt", "seed"} <= tool.input.model_fields.keys() and (
+        "images" in tool.output.model_fields
+    )
+
+
+def wants_missing_picture(plan: Plan, toolbox: Toolbox) -> bool:
+    """Whether a call wants a picture of the conversation, not one that an earlier call makes."""
+    for call in plan.calls:
+        if call.tool not in toolbox.names():
+            continue
+        for name, field in toolbox.tool(call.tool).input.model_fields.items():
+            given = str(call.input.get(name, ""))
+            if schema.takes_pictures(field.annotation) and not REFERENCE.fullmatch(given):
+                return True
+    return False
+
+
 def _input_problems(
     call: Call, tool: AnyTool, known: Mapping[str, AnyTool | None], handles: Collection[str]
 ) -> Iterator[str]:

@@ -41,8 +41,9 @@ JOINED = (
     r"|please|that is|:|,|)"
 )
 POLITE = (
-    r"(?:hi there|hello there|hey there|hi|hello|hey|ok|okay|so|well|please|kindly|now|then|first|next"
-    r"|also|and|great|thanks|just|quick|yo|right|actually|good (?:morning|evening|afternoon|day)|dear|again)"
+    r"(?:hi there|hello there|hey there|hi|hello|hey|ok|okay|so|well|please|kindly|now|then"
+    r"|first|next|also|and|great|thanks|just|quick|yo|right|actually|dear|again"
+    r"|good (?:morning|evening|afternoon|day))"
 )
 LEADS = tuple(
     re.compile(rf"^(?:{POLITE}\s*[,:!]*\s+)*{lead}")
@@ -55,8 +56,8 @@ LEADS = tuple(
         rf"do you think you (?:can|could) {DRAW}\b",
         r"(?:can|could|may|might) i (?:please )?(?:get|have|see)\b",
         r"(?:i|we) (?:(?:would (?:(?:really|just|also) )*(?:like|love))"
-        r"|(?:(?:do|will|really|just|also|am|are) )*(?:want|need|wish for|wish|require|fancy|looking for|after|thinking of"
-        r"|thinking about))"
+        r"|(?:(?:do|will|really|just|also|am|are) )*"
+        r"(?:want|need|wish for|wish|require|fancy|looking for|after|thinking of|thinking about))"
         rf"(?: (?:for )?(?:you )?to (?:please )?{DRAW_VERB})?\b(?! to\b| how\b| what\b)",
         rf"(?:let us|let me) {DRAW_VERB}\b",
         r"(?:how|what) about\b",

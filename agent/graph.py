@@ -1,0 +1,64 @@
+"""Graph: which step follows which, as a LangGraph state graph."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any, Literal
+
+from agent.plan import Plan
+from agent.steps import LoopState, Steps
+
+if TYPE_CHECKING:
+    from langgraph.graph.state import CompiledStateGraph
+
+MOST_STEPS = 100_000  # budget and patience end a run, not the graph
+
+
+def after_plan(state: LoopState) -> Literal["plan", "act", "reply"]:
+    """A plan that can be mended is asked for again; one without calls is a reply."""
+    if state["mending"]:
+        return "plan"
+    return "act" if not state.get("stopped") else "reply"
+
+
+def after_act(state: LoopState) -> Literal["plan", "verify", "reply"]:
+    """New pictures are verified; where nothing came out, another plan may do better."""
+    if state["mending"]:
+        return "plan"
+    return "verify" if any(d.fresh for d in state["drawings"].values()) else "reply"
+
+
+def after_verify(state: LoopState) -> Literal["refine", "settle"]:
+    """What does not pass is repaired until there is a reason to stop."""
+    return "settle" if state["stopped"] else "refine"
+
+
+def after_refine(state: LoopState) -> Literal["verify", "refine", "settle"]:
+    """A batch that failed to be drawn has nothing to verify."""
+    if state["stopped"]:
+        return "settle"
+    return "verify" if any(d.fresh for d in state["drawings"].values()) else "refine"
+
+
+def after_settle(state: LoopState) -> Literal["act", "reply"]:
+    """Calls that waited for the best picture run now."""
+    plan = state.get("plan", Plan())
+    settled = state["drawings"].keys()
+    waits = any(need in settled for call in plan.calls for need in call.needs())
+    return "act" if waits else "reply"
+
+
+def build(steps: Steps) -> CompiledStateGraph[Any, Any, Any, Any]:
+    """The loop of one run, ready to be invoked."""
+    from langgraph.graph import END, START, StateGraph  # late: it costs a second to import
+
+    graph = StateGraph(LoopState)
+    for name in ("plan", "act", "verify", "refine", "settle", "reply"):
+        graph.add_node(name, getattr(steps, name))
+    graph.add_edge(START, "plan")
+    graph.add_conditional_edges("plan", after_plan)
+    graph.add_conditional_edges("act", after_act)
+    graph.add_conditional_edges("verify", after_verify)
+    graph.add_conditional_edges("refine", after_refine)
+    graph.add_conditional_edges("settle", after_settle)
+    graph.add_edge("reply", END)
+    return graph.compile()

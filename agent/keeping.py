@@ -1,0 +1,124 @@
+"""Keeping: the pictures of one run on their way into the store, beside the work, not in it."""
+
+from __future__ import annotations
+
+import asyncio
+import re
+from collections.abc import Sequence
+
+from agent.state import CallRecord, ImageRecord
+from agent.store import Origin, Store, libraries
+from tools.base import Record
+from tools.toolbox import Toolbox
+from tools.values import Image
+
+PICTURE_ID = re.compile(r"[0-9a-f]{64}")
+
+
+class Keeper:
+    """Keeps what is drawn, in the background, and names what is handed over.
+
+    Attributes:
+        pixels: every picture of this run by id.
+    """
+
+    def __init__(self, store: Store, conversation: str, toolbox: Toolbox) -> None:
+        self.pixels: dict[str, Image] = {}
+        self._store = store
+        self._conversation = conversation
+        self._toolbox = toolbox
+        self._writing: list[asyncio.Task[list[str]]] = []
+        self._parents: dict[str, tuple[str, ...]] = {}
+        self._names: dict[str, str] = {}
+
+    def take_in(self, images: Sequence[Image]) -> dict[str, Image]:
+        """Keep pictures that a person brought, and name them.
+
+        Returns:
+            Handle to picture, of the whole conversation.
+        """
+        origins = [(image, Origin(tool="upload", libraries=libraries())) for image in images]
+        if origins:
+            self._store.put_many(origins)
+        for image in images:
+            self._store.name(self._conversation, image.id)
+            self.pixels[image.id] = image
+        handles = self._store.handles(self._conversation)
+        self._names = {identity: handle for handle, identity in handles.items()}
+        for identity in handles.values():
+            if identity not in self.pixels:
+                self.pixels[identity] = self._store.get(identity)
+        return {handle: self.pixels[identity] for handle, identity in handles.items()}
+
+    def keep(self, record: CallRecord, output: Record) -> None:
+        """Start to write the pictures that a call gave."""
+        images = getattr(output, "images", ())
+        seeds = getattr(output, "seeds", (None,) * len(images))
+        if not images:
+            return
+        parents = tuple(
+            value
+            for value in record.input.values()
+            if isinstance(value, str) and PICTURE_ID.fullmatch(value)
+        )
+        for image in images:
+            self.pixels[image.id] = image
+            self._parents[image.id] = parents
+        writing = asyncio.to_thread(self._write, record, tuple(images), tuple(seeds), parents)
+        self._writing.append(asyncio.create_task(writing))
+
+    async def written(self) -> None:
+        """Wait until all is on disk.
+
+        Raises:
+            StoreFull: something did not fit.
+        """
+        ended = await asyncio.gather(*self._writing, return_exceptions=True)
+        for one in ended:
+            if isinstance(one, BaseException):
+                raise one
+
+    async def hand_over(self, identity: str, tool: str) -> ImageRecord:
+        """Give a picture its handle in the conversation."""
+        await self.written()
+        handle = self._store.name(self._conversation, identity)
+        self._names[identity] = handle
+        return ImageRecord(
+            handle=handle,
+            path=str(self._store.path(identity)),
+            id=identity,
+            tool=tool,
+            parents=self._parents.get(identity, ()),
+        )
+
+    def names(self) -> dict[str, str]:
+        """Picture id to handle, of the pictures that have one."""
+        return dict(self._names)
+
+    def _write(
+        self,
+        record: CallRecord,
+        images: Sequence[Image],
+        seeds: Sequence[int | None],
+        parents: tuple[str, ...],
+    ) -> list[str]:
+        version = self._toolbox.tool(record.tool).version
+        checkpoint = self._toolbox.checkpoint_digest(record.tool)
+        return self._store.put_many(
+            [
+                (
+                    image,
+                    Origin(
+                        tool=record.tool,
+                        version=version,
+                        input=record.input,
+                        index=index,
+                        seed=seed,
+                        checkpoint=checkpoint,
+                        libraries=libraries(),
+                        parents=parents,
+                    ),
+                )
+                for index, (image, seed) in enumerate(zip(images, seeds, strict=True))
+            ]
+        )

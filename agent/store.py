@@ -1,0 +1,368 @@
+"""Store: pictures with what made them, and conversations that name them.
+
+Pixels are PNG files named by content under `pictures/`; all else is one SQLite file. A file is
+complete and on disk before its row is written, so that a crash at any moment leaves at worst
+an orphan file, never a row without its picture.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import errno
+import json
+import os
+import sqlite3
+import threading
+import time
+import uuid
+from collections.abc import Iterator, Sequence
+from functools import lru_cache
+from importlib import metadata
+from pathlib import Path
+
+from pydantic import Field, JsonValue
+
+from agent.messages import Message
+from tools.base import Record
+from tools.errors import InvalidInput, ToolError, Unavailable
+from tools.values import Image, load_image
+
+SCHEMA = """
+CREATE TABLE IF NOT EXISTS pictures (
+    id TEXT PRIMARY KEY, width INTEGER NOT NULL, height INTEGER NOT NULL, made REAL NOT NULL);
+CREATE TABLE IF NOT EXISTS origins (
+    number INTEGER PRIMARY KEY, picture TEXT NOT NULL REFERENCES pictures, tool TEXT NOT NULL,
+    origin TEXT NOT NULL, UNIQUE (picture, origin));
+CREATE TABLE IF NOT EXISTS parents (
+    picture TEXT NOT NULL REFERENCES pictures, parent TEXT NOT NULL, PRIMARY KEY (picture, parent));
+CREATE TABLE IF NOT EXISTS conversations (id TEXT PRIMARY KEY, made REAL NOT NULL);
+CREATE TABLE IF NOT EXISTS handles (
+    conversation TEXT NOT NULL REFERENCES conversations, number INTEGER NOT NULL,
+    picture TEXT NOT NULL REFERENCES pictures, PRIMARY KEY (conversation, number));
+CREATE TABLE IF NOT EXISTS turns (
+    conversation TEXT NOT NULL REFERENCES conversations, number INTEGER NOT NULL,
+    state TEXT NOT NULL, request TEXT NOT NULL, reply TEXT, result TEXT, made REAL NOT NULL,
+    PRIMARY KEY (conversation, number));
+"""
+LIBRARIES = ("sightloop", "torch", "transformers", "diffusers", "numpy", "pillow")
+STALE = 3600.0  # s after which a half-written file is nobody's
+
+
+class StoreFull(Unavailable):
+    """There is no room for another picture; all that was kept before is intact."""
+
+
+class Origin(Record):
+    """What made a picture; enough to make the same pixels again."""
+
+    tool: str = Field(description="name of the tool, or upload")
+    version: str = Field(default="1", description="version of the tool")
+    input: dict[str, JsonValue] = Field(default_factory=dict, description="pictures as ids")
+    index: int = Field(default=0, ge=0, description="which of the pictures that call gave")
+    seed: int | None = Field(default=None, description="the seed of this very picture")
+    checkpoint: str | None = Field(default=None, description="digest of the weights")
+    libraries: dict[str, str] = Field(default_factory=dict, description="name to version")
+    parents: tuple[str, ...] = Field(default=(), description="ids of the pictures it came from")
+
+
+class Kept(Record):
+    """A picture of the version graph."""
+
+    id: str
+    origins: tuple[Origin, ...] = Field(description="every way it was made, oldest first")
+
+
+@lru_cache(maxsize=1)
+def libraries() -> dict[str, str]:
+    """Versions of the libraries that decide what pixels come out."""
+    found = {}
+    for name in LIBRARIES:
+        with contextlib.suppress(metadata.PackageNotFoundError):
+            found[name] = metadata.version(name)
+    return found
+
+
+class Store:
+    """Pictures, origins and conversations in one folder; safe across threads and processes."""
+
+    def __init__(self, root: Path) -> None:
+        """Open or make the folder.
+
+        Raises:
+            Unavailable: the folder cannot be written, or its database is damaged.
+        """
+        self.root = root
+        self._files = root / "pictures"
+        self._lock = threading.Lock()
+        with mended(root):
+            self._files.mkdir(parents=True, exist_ok=True)
+            self._connection = sqlite3.connect(
+                root / "store.sqlite", timeout=10, check_same_thread=False, isolation_level=None
+            )
+            self._connection.execute("PRAGMA journal_mode=WAL")
+            self._connection.execute("PRAGMA synchronous=NORMAL")
+            self._connection.execute("PRAGMA foreign_keys=ON")
+            self._connection.executescript(SCHEMA)
+            self._sweep()
+
+    def close(self) -> None:
+        """Let go of the database file."""
+        with self._lock:
+            self._connection.close()
+
+    def put(self, image: Image, origin: Origin) -> str:
+        """Keep one picture; see `put_many`."""
+        (identity,) = self.put_many([(image, origin)])
+        return identity
+
+    def put_many(self, pictures: Sequence[tuple[Image, Origin]]) -> list[str]:
+        """Keep pictures with what made them; a picture that is there gains an origin.
+
+        Returns:
+            Their ids.
+
+        Raises:
+            StoreFull: the disk is full; nothing that was kept before is touched.
+            Unavailable: the folder cannot be written.
+        """
+        with mended(self.root):
+            fresh = {image.id: image for image, _ in pictures if not self.path(image.id).exists()}
+            for identity, image in fresh.items():
+                self._write(identity, image.png())
+            for folder in {self.path(identity).parent for identity in fresh}:
+                _sync_folder(folder)
+            with self._transaction() as database:
+                for image, origin in pictures:
+                    _insert(database, image, origin)
+        return [image.id for image, _ in pictures]
+
+    def get(self, identity: str) -> Image:
+        """The picture with an id.
+
+        Raises:
+            InvalidInput: there is none.
+            Unavailable: its file is gone or damaged.
+        """
+        rows = self._rows("SELECT id FROM pictures WHERE id = ?", identity)
+        if not rows:
+            raise InvalidInput(f"no picture {identity[:12]!r} in the store")
+        try:
+            image = load_image(self.path(identity)).image
+        except (InvalidInput, OSError) as error:
+            raise Unavailable(f"picture {identity[:12]} cannot be read: {error}") from error
+        if image.id != identity:
+            raise Unavailable(f"picture {identity[:12]} is damaged: its file holds other pixels")
+        return image
+
+    def path(self, identity: str) -> Path:
+        """Where the PNG file of a picture lies."""
+        return self._files / identity[:2] / f"{identity}.png"
+
+    def lineage(self, identity: str) -> tuple[Kept, ...]:
+        """The picture and all it was made from, ancestors first.
+
+        Raises:
+            InvalidInput: there is no such picture.
+        """
+        placed: dict[str, Kept] = {}
+
+        def visit(one: str) -> None:
+            if one in placed:
+                return
+            kept = self._kept(one)
+            for origin in kept.origins:
+                for parent in origin.parents:
+                    if parent != one:
+                        visit(parent)
+            placed[one] = kept
+
+        visit(identity)
+        return tuple(placed.values())
+
+    def children(self, identity: str) -> tuple[str, ...]:
+        """Ids of the pictures made from this one."""
+        rows = self._rows("SELECT picture FROM parents WHERE parent = ?", identity)
+        return tuple(row[0] for row in rows)
+
+    def conversation(self) -> str:
+        """Begin a conversation; returns its id."""
+        identity = uuid.uuid4().hex
+        with self._transaction() as database:
+            database.execute("INSERT INTO conversations VALUES (?, ?)", (identity, time.time()))
+        return identity
+
+    def conversations(self) -> tuple[str, ...]:
+        """Ids of all conversations, the newest first."""
+        return tuple(r[0] for r in self._rows("SELECT id FROM conversations ORDER BY made DESC"))
+
+    def name(self, conversation: str, identity: str) -> str:
+        """Give a picture a handle in a conversation; one it has already is kept.
+
+        Raises:
+            InvalidInput: no such conversation.
+        """
+        self._known(conversation)
+        with self._transaction() as database:
+            rows = database.execute(
+                "SELECT number FROM handles WHERE conversation = ? AND picture = ?",
+                (conversation, identity),
+            ).fetchall()
+            if rows:
+                return f"img{rows[0][0]}"
+            (number,) = database.execute(
+                "SELECT COALESCE(MAX(number), 0) + 1 FROM handles WHERE conversation = ?",
+                (conversation,),
+            ).fetchone()
+            database.execute(
+                "INSERT INTO handles VALUES (?, ?, ?)", (conversation, number, identity)
+            )
+        return f"img{number}"
+
+    def handles(self, conversation: str) -> dict[str, str]:
+        """Handle to picture id, oldest first.
+
+        Raises:
+            InvalidInput: no such conversation.
+        """
+        self._known(conversation)
+        query = "SELECT number, picture FROM handles WHERE conversation = ? ORDER BY number"
+        return {f"img{number}": identity for number, identity in self._rows(query, conversation)}
+
+    def begin_turn(self, conversation: str, request: str) -> int:
+        """Write down a request before it is worked on; returns the number of the turn."""
+        self._known(conversation)
+        with self._transaction() as database:
+            (number,) = database.execute(
+                "SELECT COALESCE(MAX(number), 0) + 1 FROM turns WHERE conversation = ?",
+                (conversation,),
+            ).fetchone()
+            database.execute(
+                "INSERT INTO turns VALUES (?, ?, 'open', ?, NULL, NULL, ?)",
+                (conversation, number, request, time.time()),
+            )
+        return int(number)
+
+    def end_turn(
+        self, conversation: str, number: int, state: str, reply: str | None, result: str | None
+    ) -> None:
+        """Write down how a turn ended: state done, failed or cancelled; result as JSON."""
+        with self._transaction() as database:
+            database.execute(
+                "UPDATE turns SET state = ?, reply = ?, result = ? "
+                "WHERE conversation = ? AND number = ?",
+                (state, reply, result, conversation, number),
+            )
+
+    def history(self, conversation: str) -> tuple[Message, ...]:
+        """What was said, oldest first; turns that did not end have no reply."""
+        query = "SELECT request, reply FROM turns WHERE conversation = ? ORDER BY number"
+        messages: list[Message] = []
+        for request, reply in self._rows(query, conversation):
+            messages.append(Message(role="user", text=request))
+            if reply is not None:
+                messages.append(Message(role="assistant", text=reply))
+        return tuple(messages)
+
+    def result(self, conversation: str, number: int) -> JsonValue:
+        """The result of a turn as JSON, or None if it has none."""
+        query = "SELECT result FROM turns WHERE conversation = ? AND number = ?"
+        rows = self._rows(query, conversation, number)
+        found: JsonValue = json.loads(rows[0][0]) if rows and rows[0][0] else None
+        return found
+
+    def _known(self, conversation: str) -> None:
+        if not self._rows("SELECT id FROM conversations WHERE id = ?", conversation):
+            raise InvalidInput(f"no conversation {conversation!r} in the store")
+
+    def _kept(self, identity: str) -> Kept:
+        rows = self._rows("SELECT origin FROM origins WHERE picture = ? ORDER BY number", identity)
+        if not rows:
+            raise InvalidInput(f"no picture {identity[:12]!r} in the store")
+        return Kept(id=identity, origins=tuple(Origin.model_validate_json(row[0]) for row in rows))
+
+    def _rows(self, query: str, *arguments: object) -> list[tuple[str, ...]]:
+        with self._lock, mended(self.root):
+            return self._connection.execute(query, arguments).fetchall()
+
+    @contextlib.contextmanager
+    def _transaction(self) -> Iterator[sqlite3.Connection]:
+        with self._lock, mended(self.root):
+            self._connection.execute("BEGIN IMMEDIATE")
+            try:
+                yield self._connection
+            except BaseException:
+                self._connection.execute("ROLLBACK")
+                raise
+            self._connection.execute("COMMIT")
+
+    def _write(self, identity: str, data: bytes) -> None:
+        path = self.path(identity)
+        path.parent.mkdir(exist_ok=True)
+        unfinished = path.with_name(f".{uuid.uuid4().hex}.part")
+        try:
+            with unfinished.open("wb") as file:
+                file.write(data)
+                file.flush()
+                os.fsync(file.fileno())
+            unfinished.replace(path)
+        finally:
+            unfinished.unlink(missing_ok=True)
+
+    def _sweep(self) -> None:
+        for unfinished in self._files.glob("*/.*.part"):
+            with contextlib.suppress(FileNotFoundError):  # another process sweeps as well
+                if time.time() - unfinished.stat().st_mtime > STALE:
+                    unfinished.unlink()
+
+
+def _insert(database: sqlite3.Connection, image: Image, origin: Origin) -> None:
+    database.execute(
+        "INSERT OR IGNORE INTO pictures VALUES (?, ?, ?, ?)",
+        (image.id, image.width, image.height, time.time()),
+    )
+    database.execute(
+        "INSERT OR IGNORE INTO origins (picture, tool, origin) VALUES (?, ?, ?)",
+        (image.id, origin.tool, origin.model_dump_json()),
+    )
+    database.executemany(
+        "INSERT OR IGNORE INTO parents VALUES (?, ?)",
+        [(image.id, parent) for parent in origin.parents],
+    )
+
+
+def _sync_folder(folder: Path) -> None:
+    """Make a rename last; without this a power cut may forget the name of a written file."""
+    descriptor = os.open(folder, os.O_RDONLY)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)
+
+
+@contextlib.contextmanager
+def mended(root: Path) -> Iterator[None]:
+    """Turn what disk and database say into our errors.
+
+    Raises:
+        StoreFull: there is no room.
+        Unavailable: anything else that is wrong with the folder.
+    """
+    try:
+        yield
+    except ToolError:
+        raise
+    except OSError as error:
+        if error.errno in (errno.ENOSPC, errno.EDQUOT):
+            raise StoreFull(_full(root)) from error
+        raise Unavailable(f"the picture store {root} cannot be used: {error.strerror}") from error
+    except sqlite3.Error as error:
+        if "full" in str(error):
+            raise StoreFull(_full(root)) from error
+        raise Unavailable(f"the picture store {root} cannot be used: {error}") from error
+
+
+def _full(root: Path) -> str:
+    return (
+        f"the disk that holds the picture store {root} is full; the new picture was not kept, "
+        "all that was kept before is intact; free some space and ask again"
+    )

@@ -1,0 +1,159 @@
+"""Verify: the step that checks claims on pictures with two independent witnesses.
+
+One witness is the detector, with the crops it finds re-checked for colour; the other answers
+questions in words. They are different networks trained on different tasks. Where they do not
+agree the verdict is `unsure`: a disagreement is never a silent pass.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Sequence
+from typing import Any
+
+from pydantic import JsonValue
+
+from agent import witnesses, words
+from agent.checklist import Claim
+from agent.state import Check, Verdict
+from agent.witnesses import Found, Seen
+from tools.base import Record
+from tools.errors import InvalidInput, ToolError
+from tools.toolbox import Toolbox
+from tools.values import Box, Image
+
+SCENES = ("plain background", "room", "street", "forest", "sky")
+
+
+async def verify(image: Image, claims: Sequence[Claim], toolbox: Toolbox) -> tuple[Check, ...]:
+    """Check each claim on one picture; see `verify_many`."""
+    (checks,) = await verify_many([image], claims, toolbox)
+    return checks
+
+
+async def verify_many(
+    images: Sequence[Image], claims: Sequence[Claim], toolbox: Toolbox
+) -> list[tuple[Check, ...]]:
+    """Check each claim on each picture; every tool is called once, for all of them.
+
+    A tool that is absent or fails leaves its witness unsure; so no claim can pass without it.
+
+    Returns:
+        For each picture its checks, in the order of the claims.
+    """
+    seen = [Seen(image) for image in images]
+    if images and claims:
+        alive = set(toolbox.names())
+        await asyncio.gather(
+            _look(seen, claims, toolbox, alive), _ask(seen, claims, toolbox, alive)
+        )
+    return [tuple(_check(claim, one) for claim in claims) for one in seen]
+
+
+def standing(checks: Sequence[Check]) -> tuple[int, int, float]:
+    """How good a picture is, smaller is better: fails, unsures, and minus mean support."""
+    fails = sum(check.verdict == "fail" for check in checks)
+    unsures = sum(check.verdict == "unsure" for check in checks)
+    supports = [witness.support for check in checks for witness in check.witnesses]
+    return fails, unsures, -sum(supports) / max(1, len(supports))
+
+
+async def _look(
+    seen: Sequence[Seen], claims: Sequence[Claim], toolbox: Toolbox, alive: set[str]
+) -> None:
+    """Boxes of all nouns, then what their crops show."""
+    nouns = witnesses.phrases(claims)
+    if nouns and "ground" in alive:
+        inputs = [{"image": one.image, "phrases": nouns} for one in seen]
+        for one, found in zip(seen, await _call(toolbox, "ground", inputs), strict=True):
+            if found is None:
+                continue
+            boxes: dict[str, list[Found]] = {noun: [] for noun in nouns}
+            for detection in found.boxes:
+                boxes[detection.phrase].append(Found(detection.box, detection.score))
+            one.boxes = witnesses.one_thing_one_name(boxes)
+    if "classify" in alive:
+        await _classify(seen, claims, toolbox)
+
+
+async def _classify(seen: Sequence[Seen], claims: Sequence[Claim], toolbox: Toolbox) -> None:
+    inputs: list[dict[str, Any]] = []
+    readers: list[tuple[Seen, str, Box | None, tuple[str, ...]]] = []
+    for one in seen:
+        for noun, colours in witnesses.coloured(claims).items():
+            for found in one.boxes.get(noun, []):
+                labels = tuple(f"{colour} {noun}" for colour in colours)
+                inputs.append({"image": one.image, "labels": labels, "box": found.box})
+                readers.append((one, noun, found.box, colours))
+        for claim in claims:
+            scene = claim.background
+            if scene and not words.colour(scene):
+                labels = tuple(dict.fromkeys([scene, *SCENES]))
+                inputs.append({"image": one.image, "labels": labels})
+                readers.append((one, scene, None, labels))
+    results = await _call(toolbox, "classify", inputs) if inputs else []
+    for (one, name, box, choices), result in zip(readers, results, strict=True):
+        if result is None:
+            continue
+        given = {labelled.label: labelled.probability for labelled in result.probabilities}
+        if box is None:
+            one.scenes[name] = given
+        else:
+            one.colours[name, box] = {colour: given[f"{colour} {name}"] for colour in choices}
+
+
+async def _ask(
+    seen: Sequence[Seen], claims: Sequence[Claim], toolbox: Toolbox, alive: set[str]
+) -> None:
+    asked = tuple(dict.fromkeys(q for claim in claims for q in witnesses.questions(claim)))
+    if "vqa" not in alive:
+        return
+    inputs = [{"image": one.image, "question": question} for one in seen for question in asked]
+    results = iter(await _call(toolbox, "vqa", inputs))
+    for one in seen:
+        for question in asked:
+            result = next(results)
+            if result is not None:
+                one.answers[question] = (result.answer.strip().lower(), result.confidence)
+
+
+async def _call(toolbox: Toolbox, name: str, inputs: Sequence[dict[str, Any]]) -> list[Any]:
+    """Results in order; None where the tool gave none."""
+    tool = toolbox.tool(name)
+    try:
+        requests: list[Record] = [tool.parse(one) for one in inputs]
+    except InvalidInput:
+        return [None] * len(inputs)  # more nouns or longer words than the tool takes
+    results = await toolbox.call_many(name, requests)
+    return [None if isinstance(result, ToolError) else result for result in results]
+
+
+def _check(claim: Claim, seen: Seen) -> Check:
+    said = (witnesses.by_detector(claim, seen), witnesses.by_answers(claim, seen))
+    opinions = {witness.says for witness in said}
+    verdict: Verdict = opinions.pop() if len(opinions) == 1 else "unsure"
+    return Check(claim=claim, verdict=verdict, witnesses=said, evidence=_evidence(claim, seen))
+
+
+def _evidence(claim: Claim, seen: Seen) -> dict[str, JsonValue]:
+    nouns = [noun for noun in (claim.subject, claim.other) if noun]
+    evidence: dict[str, JsonValue] = {"image": seen.image.id}
+    if nouns:
+        evidence["boxes"] = [
+            {"phrase": noun, "box": list(found.box), "score": found.score}
+            for noun in nouns
+            for found in seen.boxes.get(noun, [])
+        ]
+    answers = {q: seen.answers[q][0] for q in witnesses.questions(claim) if q in seen.answers}
+    if answers:
+        evidence["answers"] = dict(answers)
+    crops = {
+        f"{noun} {index + 1}": dict(shares)
+        for index, ((noun, _), shares) in enumerate(seen.colours.items())
+        if noun in nouns and (claim.colour or claim.other_colour)
+    }
+    if crops:
+        evidence["crops"] = {key: {**shares} for key, shares in crops.items()}
+    if claim.background in seen.scenes:
+        evidence["scene"] = {**seen.scenes[str(claim.background)]}
+    return evidence

@@ -1,0 +1,250 @@
+"""Witnesses: what the tools are asked about each claim, and how their answers are read.
+
+Nothing here calls a tool: `agent/verify.py` asks for all claims of all pictures at once.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+
+from agent import words
+from agent.checklist import Claim
+from agent.palette import background_shares
+from agent.state import Verdict, Witness
+from tools.values import Box, Image
+
+COLOUR_CHOICES = ("red", "orange", "yellow", "green", "blue", "purple", "pink")
+SURE = 0.6  # a probability below this, and above its complement, convinces nobody
+APART = 0.04  # share of the picture by which centres must differ before a side is told
+SAME_PLACE = 0.6  # IoU above which boxes of two phrases are about one thing
+
+
+@dataclass(frozen=True)
+class Found:
+    """One box of the detector."""
+
+    box: Box
+    score: float
+
+
+@dataclass
+class Seen:
+    """All that the tools said about one picture."""
+
+    image: Image
+    boxes: dict[str, list[Found]] = field(default_factory=dict)
+    """Noun to its boxes, the highest score first."""
+    answers: dict[str, tuple[str, float]] = field(default_factory=dict)
+    """Question to answer and its probability."""
+    colours: dict[tuple[str, Box], dict[str, float]] = field(default_factory=dict)
+    """Noun and box to colour word to its probability."""
+    scenes: dict[str, dict[str, float]] = field(default_factory=dict)
+    """Scene claimed to label to its probability, over the whole picture."""
+
+
+def phrases(claims: Sequence[Claim]) -> tuple[str, ...]:
+    """Nouns the detector looks for, each once."""
+    nouns = [noun for claim in claims for noun in (claim.subject, claim.other) if noun]
+    return tuple(dict.fromkeys(nouns))
+
+
+def questions(claim: Claim) -> tuple[str, ...]:
+    """What is asked in words about one claim."""
+    thing = f"{claim.colour} {claim.subject}" if claim.colour else claim.subject
+    if claim.kind in ("exists", "absent"):
+        return (f"is there {words.article(thing)}?",)
+    if claim.kind == "count":
+        total = f"how many {words.plural(claim.subject)} are there?"
+        return (total, f"is there {words.article(thing)}?") if claim.colour else (total,)
+    if claim.kind == "colour":
+        return (f"what color is the {claim.subject}?",)
+    if claim.kind == "relation":
+        other = f"{claim.other_colour} {claim.other}" if claim.other_colour else str(claim.other)
+        return (_is_beside(thing, str(claim.relation), other),)
+    if words.colour(claim.background or ""):
+        return ("what is the background color?",)
+    return (f"is the background {words.article(claim.background or '')}?",)
+
+
+def coloured(claims: Sequence[Claim]) -> dict[str, tuple[str, ...]]:
+    """Nouns whose boxes must be told apart by colour, each with the colours to choose from."""
+    chosen: dict[str, tuple[str, ...]] = {}
+    for claim in claims:
+        for noun, colour in ((claim.subject, claim.colour), (claim.other, claim.other_colour)):
+            if noun and colour:
+                chosen[noun] = tuple(dict.fromkeys([*chosen.get(noun, COLOUR_CHOICES), colour]))
+    return chosen
+
+
+def one_thing_one_name(boxes: dict[str, list[Found]]) -> dict[str, list[Found]]:
+    """Drop a box that a box of another noun covers with a higher score.
+
+    A detector asked for an absent cat likes to box the dog; the dog's own box knows better.
+    """
+    return {
+        noun: [
+            found
+            for found in mine
+            if not any(
+                rival.score > found.score and _overlap(rival.box, found.box) > SAME_PLACE
+                for name, others in boxes.items()
+                if name != noun
+                for rival in others
+            )
+        ]
+        for noun, mine in boxes.items()
+    }
+
+
+def by_detector(claim: Claim, seen: Seen) -> Witness:
+    """What the boxes say, colours of crops included where the claim names one."""
+    if claim.kind == "background":
+        return _by_pixels(claim, seen)
+    name = "ground+classify" if claim.colour or claim.other_colour else "ground"
+    if blind := _blind(claim, seen):
+        return Witness(name=name, says="unsure", support=0.5, detail=blind)
+    boxes = _of_colour(claim.subject, claim.colour, seen)
+    what = f"{claim.colour} {claim.subject}" if claim.colour else claim.subject
+    best = max((found.score for found in boxes), default=0.0)
+    if claim.kind == "colour":
+        return _colour_by_crops(claim, seen)
+    if claim.kind == "relation":
+        return _relation_by_boxes(claim, seen, name)
+    detail = f"{len(boxes)} {words.plural(what) if len(boxes) != 1 else what} found"
+    if claim.kind == "exists":
+        return _witness(name, bool(boxes), max(best, 0.5) if boxes else 0.0, detail)
+    if claim.kind == "absent":
+        return _witness(name, not boxes, 1 - best, detail)
+    near = max(0.0, 1 - abs(len(boxes) - (claim.count or 0)) / max(1, claim.count or 1))
+    return _witness(name, len(boxes) == claim.count, near if boxes else 0.0, detail)
+
+
+def by_answers(claim: Claim, seen: Seen) -> Witness:
+    """What the answers to the questions say."""
+    asked = questions(claim)
+    if any(question not in seen.answers for question in asked):
+        return Witness(name="vqa", says="unsure", support=0.5, detail="no answer")
+    answer, belief = seen.answers[asked[0]]
+    detail = "; ".join(f"{question} {seen.answers[question][0]}" for question in asked)
+    if claim.kind in ("exists", "relation"):
+        return _answered(answer == "yes", belief, detail)
+    if claim.kind == "absent":
+        return _answered(answer == "no", belief, detail)
+    if claim.kind == "count":
+        number = words.number(answer)
+        if claim.colour is None:
+            return _answered(number == claim.count, belief, detail)
+        there, sure = seen.answers[asked[1]]
+        enough = number is not None and number >= (claim.count or 0)
+        return _answered(
+            enough and (there == "yes") == bool(claim.count), min(belief, sure), detail
+        )
+    if claim.kind == "colour":
+        return _answered(words.colour(answer) == claim.colour, belief, detail)
+    if words.colour(claim.background or ""):
+        return _answered(words.colour(answer) == claim.background, belief, detail)
+    return _answered(answer == "yes", belief, detail)
+
+
+def _answered(holds: bool, belief: float, detail: str) -> Witness:
+    """An answer that is hardly believed by the one who gives it decides nothing."""
+    support = belief if holds else 1 - belief
+    says: Verdict = ("pass" if holds else "fail") if belief >= SURE else "unsure"
+    return Witness(name="vqa", says=says, support=round(support, 4), detail=detail)
+
+
+def _witness(name: str, holds: bool, support: float, detail: str) -> Witness:
+    says: Verdict = "pass" if holds else "fail"
+    bounded = min(1.0, max(0.0, support))
+    return Witness(name=name, says=says, support=round(bounded, 4), detail=detail)
+
+
+def _blind(claim: Claim, seen: Seen) -> str:
+    """Why boxes and crops say nothing about a claim; empty if they do."""
+    for noun, colour in ((claim.subject, claim.colour), (claim.other, claim.other_colour)):
+        if noun and noun not in seen.boxes:
+            return f"nobody looked for {words.article(noun)}"
+        if noun and colour and any((noun, f.box) not in seen.colours for f in seen.boxes[noun]):
+            return f"the colour of each {noun} was not classified"
+    return ""
+
+
+def _of_colour(noun: str, colour: str | None, seen: Seen) -> list[Found]:
+    boxes = seen.boxes.get(noun, [])
+    if colour is None:
+        return boxes
+    return [found for found in boxes if _likeliest(seen.colours[noun, found.box]) == colour]
+
+
+def _likeliest(shares: dict[str, float]) -> str | None:
+    return max(shares, key=lambda word: shares[word], default=None)
+
+
+def _colour_by_crops(claim: Claim, seen: Seen) -> Witness:
+    boxes = seen.boxes.get(claim.subject, [])
+    crops = [seen.colours[claim.subject, found.box] for found in boxes]
+    name = "ground+classify"
+    if not boxes:
+        return _witness(name, False, 0.0, f"no {claim.subject} found")
+    beliefs = [crop.get(str(claim.colour), 0.0) for crop in crops]
+    named = ", ".join(str(_likeliest(crop)) for crop in crops)
+    holds = all(_likeliest(crop) == claim.colour for crop in crops)
+    return _witness(name, holds, min(beliefs), f"crop of each {claim.subject}: {named}")
+
+
+def _relation_by_boxes(claim: Claim, seen: Seen, name: str) -> Witness:
+    subjects = _of_colour(claim.subject, claim.colour, seen)
+    others = _of_colour(str(claim.other), claim.other_colour, seen)
+    absent = [n for n, b in ((claim.subject, subjects), (claim.other, others)) if not b]
+    if absent:
+        return _witness(name, False, 0.0, f"no {' and no '.join(map(str, absent))} found")
+    gaps = [
+        [_gap(str(claim.relation), one.box, other.box, seen.image) for other in others]
+        for one in subjects
+    ]
+    best = [max(row) for row in gaps]
+    gap = min(best) if claim.several else max(best)
+    detail = f"centres {'differ by' if gap >= 0 else 'lie the other way by'} {abs(gap):.0%}"
+    if abs(gap) < APART:
+        return Witness(name=name, says="unsure", support=0.5, detail=detail)
+    return _witness(name, gap > 0, 0.5 + 2 * gap, f"{detail} of the picture")
+
+
+def _gap(relation: str, one: Box, other: Box, image: Image) -> float:
+    """How far `one` lies on its side of `other`, as a share of the picture; below 0 if not."""
+    across = ((other[0] + other[2]) - (one[0] + one[2])) / 2 / image.width
+    down = ((other[1] + other[3]) - (one[1] + one[3])) / 2 / image.height
+    return {"left of": across, "right of": -across, "above": down, "below": -down}[relation]
+
+
+def _by_pixels(claim: Claim, seen: Seen) -> Witness:
+    background = str(claim.background)
+    if not words.colour(background):
+        shares = seen.scenes.get(background, {})
+        if not shares:
+            return Witness(name="classify", says="unsure", support=0.5, detail="not classified")
+        belief = shares.get(background, 0.0)
+        detail = f"{_likeliest(shares)} fits best"
+        return _witness("classify", _likeliest(shares) == background, belief, detail)
+    boxes = [found.box for each in seen.boxes.values() for found in each]
+    shares = background_shares(seen.image, boxes)
+    most = _likeliest(shares)
+    detail = f"{shares.get(str(most), 0.0):.0%} of the pixels around the things are {most}"
+    return _witness("pixels", most == background, shares.get(background, 0.0), detail)
+
+
+def _is_beside(thing: str, relation: str, other: str) -> str:
+    place = f"to the {relation}" if relation in ("left of", "right of") else relation
+    return f"is the {thing} {place} the {other}?"
+
+
+def _overlap(one: Box, other: Box) -> float:
+    """Intersection over union."""
+    width = min(one[2], other[2]) - max(one[0], other[0])
+    height = min(one[3], other[3]) - max(one[1], other[1])
+    if width <= 0 or height <= 0:
+        return 0.0
+    shared = width * height
+    areas = sum((box[2] - box[0]) * (box[3] - box[1]) for box in (one, other))
+    return shared / (areas - shared)
