@@ -172,8 +172,9 @@ def wants_missing_picture(plan: Plan, toolbox: Toolbox) -> bool:
         if call.tool not in toolbox.names():
             continue
         for name, field in toolbox.tool(call.tool).input.model_fields.items():
-            given = str(call.input.get(name, ""))
-            if schema.takes_pictures(field.annotation) and not REFERENCE.fullmatch(given):
+            silent = name not in call.input and not field.is_required()
+            earlier = REFERENCE.fullmatch(str(call.input.get(name, "")))
+            if schema.takes_pictures(field.annotation) and not (silent or earlier):
                 return True
     return False
 

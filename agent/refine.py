@@ -16,6 +16,7 @@ from tools.base import Record
 
 MORE_GUIDANCE = 1.5
 MOST_GUIDANCE = 20.0
+ENOUGH = 2  # pictures of a variant before it is judged; one may be bad luck
 
 
 class Variant(Record):
@@ -89,12 +90,11 @@ def variants(
 def choose(number: int, outcomes: Sequence[Outcome]) -> int:
     """Which of `number` variants to draw with next.
 
-    Each is tried once, in order; then the one whose pictures met the checklist best on
-    average, support deciding between equals.
+    Each gets a batch, in order; then the one whose pictures met the checklist best on
+    average goes on, support deciding between equals.
     """
-    tried = {outcome.variant for outcome in outcomes}
     for variant in range(number):
-        if variant not in tried:
+        if sum(outcome.variant == variant for outcome in outcomes) < ENOUGH:
             return variant
 
     def merit(variant: int) -> tuple[float, float]:
