@@ -1,0 +1,308 @@
+"""Planner mix: single requests joined, followed up, refused, misspelt; the whole training set.
+
+`planner_data.py` writes one request about one picture; this file makes conversations of them.
+"""
+
+from __future__ import annotations
+
+import random
+from collections.abc import Callable
+
+from miniature.train.planner_data import Example, Writer, compact
+from miniature.train.planner_phrases import expand, plural, tidy
+from miniature.train.planner_scenes import Entry, Scene
+from miniature.world.language import article
+from miniature.world.vocabulary import BACKGROUNDS
+
+TALK = ("hello", "thanks", "bye", "help", "who", "okay", "unclear")
+NEIGHBOURS = {
+    "a": "sq",
+    "e": "wr",
+    "i": "uo",
+    "o": "ip",
+    "t": "ry",
+    "n": "mb",
+    "s": "ad",
+    "r": "et",
+}
+
+
+class Mixer:
+    """Writes examples of every family; one seed, one sequence."""
+
+    def __init__(self, seed: int) -> None:
+        self.write = Writer(seed)
+        self.rng = self.write.rng
+
+    def example(self) -> Example:
+        """One example of a family drawn at random, roughened as people write."""
+        families: list[tuple[Callable[[], Example], int]] = [
+            (self.draw, 27), (self.look, 33), (self.nothing_to_look_at, 7),
+            (self.draw_and_look, 10),
+            (self.look_twice, 5), (self.several, 6), (self.two_pictures, 2), (self.follow_up, 8),
+            (self.missing, 2), (self.edit, 5), (self.cutout, 3), (self.cannot, 8), (self.talk, 9),
+            (self.partly, 2),
+        ]  # fmt: skip
+        made = self.rng.choices([f for f, _ in families], [w for _, w in families])[0]()
+        if not made.last and self.rng.random() < 0.12:
+            made.last = compact(self.write.draw()[1])
+            made.handles = made.handles or (
+                ["img1"] if made.target.startswith('{"reply":"h') else []
+            )
+            made.last = made.last if made.handles else ""
+        self.write.near = []
+        made.text = roughen(made.text, self.rng, self.write.words)
+        return made
+
+    def draw(self) -> Example:
+        handles = self.write.pictures() if self.rng.random() < 0.25 else []
+        text, plan = self.write.draw()
+        return Example(text, handles, compact(plan))
+
+    def look(self) -> Example:
+        handles = self.write.pictures()
+        text, plan = self.write.look(handles)
+        return Example(text, handles, compact(plan))
+
+    def nothing_to_look_at(self) -> Example:
+        rng = self.rng
+        text = self.write.look(
+            ["img1"], it="" if rng.random() < 0.3 else "this picture", image="x"
+        )[0]
+        if rng.random() < 0.2:
+            text = self.write.say("both_caption")
+        return Example(text, [], compact({"reply": "picture"}))
+
+    def draw_and_look(self) -> Example:
+        """A picture to draw, then one or two looks at it."""
+        rng, write = self.rng, self.write
+        text, plan = write.draw()
+        text = text.rstrip("?.! ")
+        names = "(it|it|the (result|picture|image|drawing|new picture)|that|what you drew)"
+        for _ in range(rng.choice([1, 1, 1, 1, 2])):
+            it = expand(names, rng)
+            if rng.random() < 0.25:
+                said, found = write.pick("after_caption"), [{"caption": "@c1"}]
+                join = rng.choice(write.words["joins"])
+            else:
+                said, found = write.look(["@c1"], it, "@c1")
+                question = said.endswith("?") and rng.random() < 0.7
+                join = rng.choice(write.words["ask_joins" if question else "joins"])
+            text, plan = text + join + said.rstrip("?"), plan + found
+        handles = write.pictures() if rng.random() < 0.2 else []
+        return Example(tidy(text) + rng.choice(["", "", "?"]), handles, compact(plan))
+
+    def look_twice(self) -> Example:
+        """Two things asked about the same picture."""
+        rng, write = self.rng, self.write
+        handles = write.pictures()
+        if rng.random() < 0.35:
+            o, o2 = write.noun(), write.noun()
+            image, it = write.refer(handles)
+            if rng.random() < 0.5:
+                text = expand("(is there|do you see|can you find|are there)", rng)
+                text += f" {article(o)} (and|or) {article(o2)} in {it}?".replace(
+                    "(and|or)", rng.choice(["and", "or"])
+                )
+                asked = [f"is there {article(o)}?", f"is there {article(o2)}?"]
+            else:
+                text = expand("(how many|count the|the number of)", rng)
+                text += f" {plural(o)} and {rng.choice(['', 'how many '])}{plural(o2)} in {it}"
+                asked = [f"how many {plural(o)} are there?", f"how many {plural(o2)} are there?"]
+            plan: list[Entry] = [{"vqa": image, "question": question} for question in asked]
+            return Example(tidy(text), handles, compact(plan))
+        text, plan = write.look(handles)
+        it = rng.choice(["it", "it", "the picture", "that picture", "there"])
+        more, plan_2 = write.look(handles, it, next(iter(plan[0].values())))
+        join = rng.choice(
+            [*write.words["joins"], *write.words["ask_joins"], "? ", ". also, ", "; "]
+        )
+        return Example(tidy(text.rstrip("?. ") + join + more), handles, compact(plan + plan_2))
+
+    def several(self) -> Example:
+        """The same thing asked about each picture."""
+        rng, write = self.rng, self.write
+        handles = write.pictures(2)[: rng.choice([2, 2, 3])]
+        handles = handles if len(handles) > 1 else ["img1", "img2"]
+        roll = rng.random()
+        named = " and ".join(handles)
+        entry: Entry
+        if roll < 0.35:
+            text, entry = write.say("both_caption"), {"caption": "@"}
+            if rng.random() < 0.3:
+                text = expand(f"(describe|compare|caption|tell me about|contrast) {named}", rng)
+        elif roll < 0.65:
+            entry = rng.choice([write.exist, write.count, write.colour, write.backdrop])()[1]
+            text = write.say("each_frames", q=str(entry["question"]).rstrip("?"))
+        elif roll < 0.8:
+            o = write.noun()
+            text = write.say("which_more", o=o, os=plural(o))
+            many = plural(o) in text and o != plural(o)
+            question = f"how many {plural(o)} are there?" if many else f"is there {article(o)}?"
+            entry = {"vqa": "@", "question": question}
+        else:
+            scene = write.scene()
+            scene.absent = ""
+            text, entry = (
+                write.say("which_fits", t=scene.caption()),
+                {"score": "@", "text": scene.caption()},
+            )
+        plan = [{k: handle if v == "@" else v for k, v in entry.items()} for handle in handles]
+        return Example(text, handles, compact(plan))
+
+    def two_pictures(self) -> Example:
+        first, second = self.write.scene(), self.write.scene()
+        text = self.write.say("two_pictures", s=self.write.said(first), s2=self.write.said(second))
+        return Example(text, [], compact([first.entry(), second.entry()]))
+
+    def follow_up(self) -> Example:
+        """A turn that means something only after the one before."""
+        rng, write = self.rng, self.write
+        handles, roll = write.pictures(), rng.random()
+        if roll < 0.25:
+            plan = write.draw()[1]
+            plan[0].pop("seed", None)
+            return Example(
+                write.pick("again"), handles, compact([{**plan[0], "again": True}]), compact(plan)
+            )
+        if roll < 0.65:
+            return self._redraw(handles)
+        o = write.noun()
+        image = rng.choice(handles)
+        after: Entry
+        many = f"how many {plural(o)} are there?"
+        before, frame, after = rng.choice([
+            (write.exist, "follow_exist", {"vqa": image, "question": f"is there {article(o)}?"}),
+            (write.count, "follow_count", {"vqa": image, "question": many}),
+            (write.ground, "follow_where", {"ground": image, "phrases": [o]}),
+            (write.colour, "follow_where", {"vqa": image, "question": f"what color is the {o}?"}),
+        ])  # fmt: skip
+        last = {k: image if v == "@" else v for k, v in before()[1].items()}
+        text = write.say(frame, o=o, os=plural(o))
+        if rng.random() < 0.25 and len(handles) > 1:
+            other, it = write.refer(handles)
+            text = expand(f"(and|what about|how about|same for|now) (in |){it}?", rng)
+            after = {k: other if v == image else v for k, v in last.items()}
+        return Example(text, handles, compact([after]), compact([last]))
+
+    def _redraw(self, handles: list[str]) -> Example:
+        rng, write = self.rng, self.write
+        scene = write.scene()
+        while scene.open or not scene.things:
+            scene = write.scene()
+        changed = Scene(list(scene.things), scene.relation, scene.background, scene.absent)
+        count, adjective, noun = scene.things[0]
+        roll = rng.random()
+        if roll < 0.35 and len(scene.things) == 1:
+            c = rng.choice(write.words["colours"])
+            changed.things[0] = (count, c, noun)
+            text = write.say("change_colour", c=c)
+        elif roll < 0.65 and len(scene.things) == 1:
+            o = write.noun()
+            changed.things[0] = (count, adjective if count > 1 else "", o)
+            text = write.say("change_object", o=o, a=article(o).split()[0])
+        else:
+            changed.background = rng.choice([*BACKGROUNDS])
+            text = write.say("change_background", b=changed.background)
+        return Example(text, handles, compact([changed.entry()]), compact([scene.entry()]))
+
+    def missing(self) -> Example:
+        """A picture named that does not exist."""
+        handles = self.write.pictures()[:3]
+        place = self.rng.randrange(len(handles), len(handles) + 4)
+        ordinals = ("first", "second", "third", "fourth", "fifth", "sixth", "seventh", "eighth")
+        number, ordinal = place + 1, ordinals[place]
+        names = f"(img{number}|img{number}|picture {number}|the {ordinal} (picture|image|one))"
+        text = self.write.look(handles, expand(names, self.rng), "x")[0]
+        if str(number) not in text and ordinal not in text:
+            text = f"describe {expand(names, self.rng)}"
+        return Example(text, handles, compact({"reply": "missing"}))
+
+    def _refused(self, frame: str, kind: str, chance: float) -> Example:
+        write = self.write
+        handles = write.pictures() if self.rng.random() < chance else []
+        it = write.refer(handles)[1] if handles else "this picture"
+        colours, noun = write.words["colours"], write.noun()
+        text = write.say(
+            frame, it=it, o=noun, o2=write.noun(), a="a",
+            c=self.rng.choice(colours), b=f"{article(self.rng.choice(colours))} one",
+        )  # fmt: skip
+        return Example(text, handles, compact({"reply": kind}))
+
+    def edit(self) -> Example:
+        return self._refused("edit", "edit", 0.9)
+
+    def cutout(self) -> Example:
+        return self._refused("cutout", "cutout", 0.9)
+
+    def cannot(self) -> Example:
+        made = self._refused("cannot", "cannot", 0.25)
+        if self.rng.random() < 0.25:
+            made.text = expand("(can|could|would) you (please |)", self.rng) + made.text
+        return made
+
+    def partly(self) -> Example:
+        """Something drawn or seen, then something that no tool does."""
+        rng, write = self.rng, self.write
+        kind = rng.choice(["cannot", "edit"])
+        handles = write.pictures() if rng.random() < 0.4 else []
+        text, plan = write.look(handles) if handles else write.draw()
+        tail = write.say(f"also_{kind}", o=write.noun())
+        return Example(text.rstrip("?.! ") + " " + tail, handles, compact([*plan, {"reply": kind}]))
+
+    def talk(self) -> Example:
+        kind = self.rng.choice(TALK)
+        handles = self.write.pictures() if self.rng.random() < 0.4 else []
+        return Example(self.write.pick(kind), handles, compact({"reply": kind}))
+
+
+def roughen(text: str, rng: random.Random, words: dict[str, list[str]]) -> str:
+    """The text as people write: greeted, capitalised or not, with slips of the finger."""
+    if rng.random() < 0.1:
+        text = rng.choice(words["before"]) + text
+    if rng.random() < 0.12:
+        text += rng.choice(words["behind"])
+    if rng.random() < 0.3:
+        text = text.rstrip("?. ") or text
+    if rng.random() < 0.15:
+        text = text.replace("'", "")
+    if rng.random() < 0.18:
+        tokens = text.split(" ")
+        for _ in range(rng.choice([1, 1, 2])):
+            place = rng.randrange(len(tokens))
+            if tokens[place].isalpha() and len(tokens[place]) > 3:
+                tokens[place] = _slip(tokens[place], rng)
+        text = " ".join(tokens)
+    if rng.random() < 0.35:
+        text = text[0].upper() + text[1:]
+    elif rng.random() < 0.03:
+        text = text.upper()
+    if rng.random() < 0.12 and text[-1] not in "?.!":
+        text += rng.choice([".", "!", " ...", "?"])
+    return text.strip()
+
+
+def _slip(word: str, rng: random.Random) -> str:
+    at = rng.randrange(1, len(word) - 1)
+    kind = rng.randrange(4)
+    if kind == 0:
+        return word[:at] + word[at + 1] + word[at] + word[at + 2 :]
+    if kind == 1:
+        return word[:at] + word[at + 1 :]
+    if kind == 2:
+        return word[:at] + word[at] + word[at:]
+    return word[:at] + rng.choice(NEIGHBOURS.get(word[at], "xk")) + word[at + 1 :]
+
+
+def dataset(count: int, seed: int) -> list[Example]:
+    """`count` different examples; a bare word of talk may come up to four times."""
+    mixer = Mixer(seed)
+    seen: dict[str, int] = {}
+    made: list[Example] = []
+    while len(made) < count:
+        example = mixer.example()
+        key = f"{example.text}|{example.last}|{len(example.handles)}"
+        seen[key] = seen.get(key, 0) + 1
+        if seen[key] == 1:
+            made.append(example)
+    return made
