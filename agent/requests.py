@@ -90,9 +90,10 @@ OTHER_CLAUSE = re.compile(
 )
 SMALL_TALK = re.compile(
     r"^(?:hi|hello|hey|thanks|thank you|ok|okay|yes|no|yep|nope|good (?:morning|evening|night"
-    r"|afternoon|job)|bye|goodbye|sorry|great|nice|cool|wow|perfect|awesome|help|never ?mind"
-    r"|well done|cheers|please|sure|stop|cancel|again|more|another|surprise)"
-    r"(?: (?:there|me|us|you|so much|a lot|very much|for .*|to .*|again|bot|assistant|everyone|all))*$"
+    r"|afternoon|job)|bye|goodbye|sorry|great|nice|cool|wow|perfect|awesome|help|surprise"
+    r"|never ?mind|well done|cheers|please|sure|stop|cancel|again|more|another)"
+    r"(?: (?:there|me|us|you|so much|a lot|very much|for .*|to .*|again|bot|assistant"
+    r"|everyone|all))*$"
 )
 STATEMENT = re.compile(r"^(?:i|you|we|he|she|my|your|who|they|his|her)\b")
 EXISTING = re.compile(

@@ -122,8 +122,12 @@ class Steps:
         claims = self._checklist(new)
         checklist = tuple(dict.fromkeys(one for each in claims.values() for one in each))
         run.emit(PlanMade(calls=new.calls, reply=new.reply, checklist=checklist))
-        accepted: LoopState = {"plan": new, "plans": asked, "mending": False}
-        return accepted if new.calls else {**accepted, "stopped": "reply"}
+        return {
+            "plan": new,
+            "plans": asked,
+            "mending": False,
+            "stopped": None if new.calls else "reply",
+        }
 
     async def act(self, state: LoopState) -> LoopState:
         """Run the calls that can run; what hangs on an unfinished drawing waits for it."""
