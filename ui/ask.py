@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from agent.state import RunResult
     from agent.store import Store
 
-MAX_LETTERS = 4000
+MAX_LETTERS = 2000
 
 Request = Annotated[str, typer.Argument(metavar="TEXT", help="What you want, in words.")]
 LlmOption = Annotated[

@@ -69,6 +69,8 @@ def tool(
     output = asyncio.run(_call(toolbox, name, request, console))
     seconds = time.perf_counter() - started
     made = _write_pictures(output, out, f"{name} {given.get('prompt', '')}")
+    if out is not None and pictures:
+        made += _write_boxes(output, pictures[0], out)
     if as_json:
         print_json(
             {
@@ -195,7 +197,7 @@ def _value(info: FieldInfo, text: str) -> JsonValue:
     """Text for a field of text, a,b,c for a list, JSON for all else that is JSON."""
     from pydantic import TypeAdapter
 
-    schema = TypeAdapter[Any](info.annotation).json_schema()
+    schema = TypeAdapter[Any](info.annotation or str).json_schema()
     kinds = {schema.get("type"), *(option.get("type") for option in schema.get("anyOf", ()))}
     if "string" in kinds and text != "null":
         return text
@@ -248,3 +250,15 @@ def _write_pictures(output: Record, out: Path | None, words: str) -> list[tuple[
     folder = out_folder(out, words)
     named = enumerate(pictures, start=1)
     return [(write_picture(each, folder / f"img{number}.png"), each) for number, each in named]
+
+
+def _write_boxes(output: Record, image: Image, out: Path) -> list[tuple[Path, Image]]:
+    """The picture with the boxes that a tool gave for it, if it gave any."""
+    from ui.overlay import Named, boxes_over
+
+    listed = output.model_dump().get("boxes", ())
+    boxes = [Named(f"{each['phrase']} {each['score']:.2f}", each["box"]) for each in listed]
+    if not boxes:
+        return []
+    drawn = boxes_over(image, boxes)
+    return [(write_picture(drawn, out_folder(out, "") / "boxes.png"), drawn)]

@@ -1,0 +1,42 @@
+"""Overlay: a picture with named boxes drawn over it, large enough to read."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import NamedTuple
+
+from PIL import Image as PIL
+from PIL import ImageDraw, ImageFont
+
+from tools.values import Box, Image
+
+LEAST_SIDE = 512  # px; smaller pictures are enlarged by a whole factor
+LETTERS = 13  # px
+INKS = ("#c00000", "#0050c8", "#007a33", "#8a2be2", "#b35900", "#00757a", "#a0006e", "#444444")
+
+
+class Named(NamedTuple):
+    """A box in pixels of the picture, and what it is."""
+
+    name: str
+    box: Box
+
+
+def boxes_over(image: Image, boxes: Sequence[Named]) -> Image:
+    """The picture, enlarged if it is small, with each box in the ink of its name."""
+    scale = max(1, -(-LEAST_SIDE // max(image.size_wh)))
+    width, height = image.width * scale, image.height * scale
+    canvas = image.to_pil().resize((width, height), PIL.Resampling.NEAREST)
+    pen = ImageDraw.Draw(canvas)
+    font = ImageFont.load_default(LETTERS)
+    names = list(dict.fromkeys(each.name for each in boxes))
+    for name, box in boxes:
+        ink = INKS[names.index(name) % len(INKS)]
+        x0, y0, x1, y1 = (float(side) * scale for side in box)
+        pen.rectangle((x0, y0, max(x0, x1 - 1), max(y0, y1 - 1)), outline=ink, width=2)
+        left, top, right, bottom = pen.textbbox((0, 0), name, font=font)
+        x = min(max(0.0, x0), max(0.0, width - (right - left) - 6))
+        y = y0 - (bottom - top) - 6 if y0 >= bottom - top + 6 else y0
+        pen.rectangle((x, y, x + right - left + 6, y + bottom - top + 6), fill=ink)
+        pen.text((x + 3 - left, y + 3 - top), name, fill="white", font=font)
+    return Image.from_pil(canvas)
