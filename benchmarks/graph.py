@@ -75,8 +75,11 @@ def _phrase(words: list[str]) -> tuple[Group, int] | None:
 
 
 def matches(graph: Graph | None, scene: Scene) -> bool:
-    """Whether all objects, their colours and number, and the background are named and right,
-    and the relation, if one is named, holds."""
+    """Whether a caption names just what is there.
+
+    All objects with colour and number and the background must be named and right, and the
+    relation, if one is named, must hold.
+    """
     if graph is None or graph.groups != scene.groups or graph.background != scene.background:
         return False
     if graph.relation is None:

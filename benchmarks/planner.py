@@ -211,11 +211,13 @@ def main() -> None:
     parser = argparse.ArgumentParser(description="How often the planner is right.")
     parser.add_argument("--llm", default="embedded", help="as in `sightloop run --llm`")
     parser.add_argument("--profile", default="miniature")
-    parser.add_argument("--limit", type=int, help="only the first so many")
+    parser.add_argument("--limit", type=int, help="only so many, spread over all kinds")
     parser.add_argument("--show", action="store_true", help="print each plan that is not right")
     arguments = parser.parse_args()
     toolbox = LocalToolbox(load_profile(arguments.profile))
-    requests = load()[: arguments.limit]
+    requests = load()
+    if arguments.limit is not None:  # spread, so that all kinds are among them
+        requests = requests[:: max(1, len(requests) // arguments.limit)][: arguments.limit]
     outcomes = asyncio.run(measure(planner(arguments.llm), requests, toolbox))
     if arguments.show:
         for one in outcomes:
