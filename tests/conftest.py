@@ -88,6 +88,16 @@ def miniature() -> Iterator[LocalToolbox]:
     toolbox.close()
 
 
+@pytest.fixture(scope="session")
+def tiny(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Untrained checkpoints of the public classes, one folder each; see tests/tiny.py."""
+    from tests.tiny import save_family
+
+    folder = tmp_path_factory.mktemp("tiny")
+    save_family(folder)
+    return folder
+
+
 class Ended(NamedTuple):
     """How a command line ended."""
 

@@ -8,14 +8,9 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
+import diffusers
 import torch
-from diffusers import (
-    AutoencoderKL,
-    AutoencoderTiny,
-    DPMSolverMultistepScheduler,
-    StableDiffusionPipeline,
-    UNet2DConditionModel,
-)
+import transformers
 from tokenizers.pre_tokenizers import ByteLevel
 from transformers import (
     BertTokenizer,
@@ -23,29 +18,26 @@ from transformers import (
     BlipForConditionalGeneration,
     BlipForQuestionAnswering,
     BlipImageProcessor,
-    BlipProcessor,
     CLIPConfig,
     CLIPImageProcessor,
     CLIPModel,
-    CLIPProcessor,
     CLIPTextConfig,
     CLIPTextModel,
     CLIPTokenizer,
     Owlv2Config,
     Owlv2ForObjectDetection,
     Owlv2ImageProcessor,
-    Owlv2Processor,
 )
 
 SIDE = 32  # px
 LENGTH = 24  # tokens
 _WIDTH = {"hidden_size": 32, "intermediate_size": 64, "num_attention_heads": 2}
+_DIFFUSERS: Any = diffusers  # untyped
+_TRANSFORMERS: Any = transformers  # its processors are untyped
 _VISION = {**_WIDTH, "num_hidden_layers": 2, "image_size": SIDE, "patch_size": 8}
-WORDS = (
-    "a an and apple are background banana cat color dog four green how in is left many no of on "
-    "one or question answer picture red right small large the there three to two what white yes "
-    "zero : ? . , s t"
-).split()
+_WORDS = """a an and answer apple are background banana cat color dog four green how in is large
+left many no of on one or picture question red right small the there three to two what white yes
+zero : ? . ,"""
 
 
 def save_family(root: Path) -> None:
@@ -93,7 +85,7 @@ def _save_clip(folder: Path) -> None:
     )
     CLIPModel(config).save_pretrained(folder)
     square = {"height": SIDE, "width": SIDE}
-    CLIPProcessor(
+    _TRANSFORMERS.CLIPProcessor(
         CLIPImageProcessor(size={"shortest_edge": SIDE}, crop_size=square), tokenizer
     ).save_pretrained(folder)
 
@@ -105,12 +97,16 @@ def _save_owl(folder: Path) -> None:
     )
     Owlv2ForObjectDetection(config).save_pretrained(folder)
     square = {"height": SIDE, "width": SIDE}
-    Owlv2Processor(Owlv2ImageProcessor(size=square), tokenizer).save_pretrained(folder)
+    _TRANSFORMERS.Owlv2Processor(Owlv2ImageProcessor(size=square), tokenizer).save_pretrained(
+        folder
+    )
 
 
 def _save_blips(root: Path) -> None:
     specials = ["[PAD]", "[UNK]", "[CLS]", "[SEP]", "[MASK]"]
-    tokenizer = BertTokenizer(vocab={word: i for i, word in enumerate((*specials, *WORDS))})
+    tokenizer = BertTokenizer(
+        vocab={word: i for i, word in enumerate((*specials, *_WORDS.split()))}
+    )
     text = {
         **_WIDTH,
         "num_hidden_layers": 2,
@@ -126,20 +122,20 @@ def _save_blips(root: Path) -> None:
     config = BlipConfig(
         text_config=text, vision_config=_VISION, projection_dim=32, image_text_hidden_size=32
     )
-    square = {"height": SIDE, "width": SIDE}
+    images = BlipImageProcessor(size={"height": SIDE, "width": SIDE})
     for name, kind in (
         ("blip", BlipForConditionalGeneration),
         ("blip-vqa", BlipForQuestionAnswering),
     ):
         kind(config).save_pretrained(root / name)
-        BlipProcessor(BlipImageProcessor(size=square), tokenizer).save_pretrained(root / name)
+        _TRANSFORMERS.BlipProcessor(images, tokenizer).save_pretrained(root / name)
 
 
 def _save_diffusion(folder: Path, kind: str) -> None:
     tokenizer = _clip_tokenizer()
     blocks = (32, 32, 32, 32)
-    vae: Any = (
-        AutoencoderKL(
+    vae = (
+        _DIFFUSERS.AutoencoderKL(
             block_out_channels=blocks,
             down_block_types=("DownEncoderBlock2D",) * 4,
             up_block_types=("UpDecoderBlock2D",) * 4,
@@ -147,14 +143,14 @@ def _save_diffusion(folder: Path, kind: str) -> None:
             norm_num_groups=8,
         )
         if kind == "kl"
-        else AutoencoderTiny(
+        else _DIFFUSERS.AutoencoderTiny(
             encoder_block_out_channels=blocks,
             decoder_block_out_channels=blocks,
             num_encoder_blocks=(1, 1, 1, 1),
             num_decoder_blocks=(1, 1, 1, 1),
         )
     )
-    unet = UNet2DConditionModel(
+    unet = _DIFFUSERS.UNet2DConditionModel(
         sample_size=8,
         block_out_channels=(32, 64),
         layers_per_block=1,
@@ -164,12 +160,12 @@ def _save_diffusion(folder: Path, kind: str) -> None:
         attention_head_dim=2,
         norm_num_groups=16,
     )
-    pipeline: Any = StableDiffusionPipeline(
+    pipeline = _DIFFUSERS.StableDiffusionPipeline(
         vae=vae,
         text_encoder=CLIPTextModel(CLIPTextConfig(**_text(tokenizer))),
         tokenizer=tokenizer,
         unet=unet,
-        scheduler=DPMSolverMultistepScheduler(
+        scheduler=_DIFFUSERS.DPMSolverMultistepScheduler(
             beta_start=0.00085,
             beta_end=0.012,
             beta_schedule="scaled_linear",

@@ -133,6 +133,12 @@ class LocalToolbox:
         except ToolError as error:  # the weights are missing or damaged: no input helps
             return [error for _ in inputs]
 
+    def warm(self, names: Sequence[str]) -> None:
+        """Begin to load tools, while somebody else still thinks; returns at once."""
+        for name in names:
+            settings = self._settings(name)
+            self._worker(settings.device).submit(self._load, name, settings)
+
     def close(self) -> None:
         """End the worker threads once what they do is done."""
         for worker in self._workers.values():
@@ -148,6 +154,11 @@ class LocalToolbox:
         if device not in self._workers:
             self._workers[device] = ThreadPoolExecutor(1, thread_name_prefix=f"tools-{device}")
         return self._workers[device]
+
+    def _load(self, name: str, settings: ToolProfile) -> None:
+        if name not in self._loaded:
+            self._tools[name].load(settings.checkpoint, settings.device, settings.dtype)
+            self._loaded.add(name)
 
     def _run(
         self,
@@ -169,9 +180,7 @@ class LocalToolbox:
         missing = [index for index in range(len(inputs)) if index not in results]
         if not missing:
             return [results[index] for index in range(len(inputs))]
-        if name not in self._loaded:
-            tool.load(settings.checkpoint, settings.device, settings.dtype)
-            self._loaded.add(name)
+        self._load(name, settings)
         for index, result in zip(
             missing, tool.run([inputs[i] for i in missing], progress), strict=True
         ):

@@ -291,8 +291,10 @@ def load_image(source: Path | bytes) -> Loaded:
         notes.append(f"first of {frames} frames taken")
     deep = _is_deep(picture)
     try:
-        picture.load()
-        upright = ImageOps.exif_transpose(picture)
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")  # damage that matters is raised
+            picture.load()
+            upright = ImageOps.exif_transpose(picture)
     except (OSError, SyntaxError, ValueError, EOFError, struct.error, zlib.error) as error:
         raise InvalidInput(
             f"{name} is a damaged or truncated {kind} ({error}); give a whole file"
