@@ -82,10 +82,11 @@ def scheduler() -> DPMSolverMultistepScheduler:
 @torch.no_grad()
 def encode(vae: AutoencoderTiny, batch: list[Scene], device: str) -> Tensor:
     """Scaled latents of the scenes: (B, 4, 16, 16) float16 on the CPU."""
-    parts = [
-        vae.encode(pixels(batch[i : i + 50]).to(device)).latents.cpu()
-        for i in range(0, len(batch), 50)
-    ]
+    with torch.autocast(device, torch.bfloat16):
+        parts = [
+            vae.encode(pixels(batch[i : i + 50]).to(device)).latents.float().cpu()
+            for i in range(0, len(batch), 50)
+        ]
     return torch.cat(parts).mul(vae.config.scaling_factor).half()
 
 
@@ -120,9 +121,7 @@ def main() -> None:
     def loss(step: int) -> dict[str, Tensor]:
         rng = np.random.default_rng((options.seed, step))
         rows = rng.integers(len(known), size=BATCH)
-        words = [
-            "" if rng.random() < UNTOLD else caption(known[row], rng) for row in rows
-        ]
+        words = ["" if rng.random() < UNTOLD else caption(known[row], rng) for row in rows]
         ids = pipeline.tokenizer(
             words, padding="max_length", truncation=True, return_tensors="pt"
         ).input_ids.to(options.device)

@@ -87,7 +87,7 @@ def _relation_or_list(things: tuple[Thing, ...]) -> str:
 def caption(scene: Scene, rng: np.random.Generator) -> str:
     """A description in varied wording; says only what is true, not all that is."""
     things = [scene.things[i] for i in rng.permutation(len(scene.things))]
-    colour = bool(rng.random() < 0.9)
+    colour = bool(rng.random() < 0.75)
     sized = bool(rng.random() < 0.2)
     if len(things) == 2 and things[0].group != things[1].group and rng.random() < 0.6:
         held = relations(*things)

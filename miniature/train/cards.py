@@ -1,0 +1,140 @@
+"""Cards: a model card beside each checkpoint, and the digests of all files of the family.
+
+    python -m miniature.train.cards
+
+A card's figures come from the reports under docs/benchmarks, its history from the training log,
+so that neither can say anything else than what was measured on these weights.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from pathlib import Path
+from typing import Any, NamedTuple
+
+from miniature.train.run import WEIGHTS
+
+REPORTS = Path(__file__).resolve().parents[2] / "docs" / "benchmarks"
+DATA = (
+    "StickerWorld, drawn on the fly: training seeds below 500,000,000, without the held-out tenth "
+    "of the (object, colour) and (object, object) pairs (`miniature/world/splits.py`)."
+)
+LICENCE = (
+    "Apache-2.0. Trained on pictures made of [OpenMoji](https://openmoji.org) drawings, the "
+    "open-source emoji and icon project, CC BY-SA 4.0."
+)
+
+
+class Subject(NamedTuple):
+    """What a card is about."""
+
+    folder: str
+    title: str
+    text: str
+    recipe: str
+    log: str
+    figures: tuple[tuple[str, str], ...] = ()  # words, "report:path.to.value"
+
+
+SUBJECTS = (
+    Subject(
+        "stable-diffusion",
+        "Miniature Stable Diffusion",
+        "A `StableDiffusionPipeline` folder: text to 128x128 pictures. AutoencoderTiny (8x, 4 "
+        "latent channels), a CLIP text tower started from `../clip`, a U-Net with attention at 8x8 "
+        "and 4x4, velocity prediction on a schedule that ends in pure noise, DPM-Solver++.",
+        "python -m miniature.train.vae --minutes 24; python -m miniature.train.diffusion",
+        "train.jsonl",
+        (
+            ("StickerEval single shot", "stickereval:overall.single"),
+            ("StickerEval loop", "stickereval:overall.loop"),
+        ),
+    ),
+    Subject(
+        "clip",
+        "Miniature CLIP",
+        "`CLIPModel`: pictures and texts in one space; image tower ViT 256 wide, 4 layers, 16 px "
+        "patches, text tower 3 layers. Contrastive loss beside dense label supervision.",
+        "python -m miniature.train.clip",
+        "train.jsonl",
+        (("zero-shot object accuracy", "eyes:test.classify.accuracy"),),
+    ),
+    Subject(
+        "owl",
+        "Miniature OWLv2",
+        "`Owlv2ForObjectDetection`: boxes for phrases; both towers started from `../clip`.",
+        "python -m miniature.train.owl",
+        "train.jsonl",
+        (
+            ("AP50", "eyes:test.ground.ap50"),
+            ("boxes on absent phrases", "eyes:test.ground.boxes_on_absent"),
+        ),
+    ),
+    Subject(
+        "blip",
+        "Miniature BLIP",
+        "`BlipForConditionalGeneration`: captions, and answers after the prefix "
+        '"question: ... answer:"; image tower started from `../clip`.',
+        "python -m miniature.train.blip",
+        "train.jsonl",
+        (
+            ("answers right", "eyes:test.vqa.accuracy"),
+            ("caption scene graph right", "eyes:test.caption.scene_graph"),
+        ),
+    ),
+)
+
+
+def figure(reference: str) -> str:
+    """The value behind "report:path.to.value", or what is to be run to have it."""
+    name, _, path = reference.partition(":")
+    file = REPORTS / f"{name}.json"
+    if not file.is_file():
+        return f"not measured yet: `python -m benchmarks.{name}`"
+    value: Any = json.loads(file.read_text())
+    for key in path.split("."):
+        value = value[key]
+    return f"{100 * value:.1f}%"
+
+
+def card(subject: Subject) -> str:
+    """The model card, markdown."""
+    lines = (WEIGHTS / subject.folder / subject.log).read_text().splitlines()
+    last = json.loads(lines[-1])
+    losses = {k: v for k, v in last.items() if k not in ("step", "seconds", "samples_per_s")}
+    rows = "\n".join(f"| {words} | {figure(path)} |" for words, path in subject.figures)
+    return f"""# {subject.title}
+
+{subject.text}
+
+| | |
+| --- | --- |
+| made by | `{subject.recipe}` |
+| data | {DATA} |
+| last run | {last["step"]} steps, {last["seconds"] / 60:.0f} minutes; loss {losses} |
+{rows}
+| licence | {LICENCE} |
+
+For StickerWorld pictures only: outside it the network knows nothing. Each run of the recipe goes
+on from these weights; `{subject.log}` holds the log of all runs.
+"""
+
+
+def main() -> None:
+    for subject in SUBJECTS:
+        (WEIGHTS / subject.folder / "README.md").write_text(card(subject))
+    files = sorted(
+        path
+        for path in WEIGHTS.rglob("*")
+        if path.suffix in (".safetensors", ".gguf", ".json", ".txt") and path.is_file()
+    )
+    lines = [
+        f"{hashlib.sha256(path.read_bytes()).hexdigest()}  {path.relative_to(WEIGHTS).as_posix()}"
+        for path in files
+    ]
+    (WEIGHTS / "SHA256SUMS").write_text("\n".join(lines) + "\n")
+
+
+if __name__ == "__main__":
+    main()
