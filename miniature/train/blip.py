@@ -75,10 +75,11 @@ def _copy_tower(clip: CLIPModel, blip: BlipForConditionalGeneration) -> None:
     places = theirs.embeddings.position_embedding.weight
     probe = pixels(scenes(0, 32))
     spread = theirs.embeddings(probe).std(-1).mean()
-    gain = (norm.weight / spread)[:, None]
+    gain: Tensor = (norm.weight / spread)[:, None]
 
     def centred(columns: Tensor) -> Tensor:
-        return gain * (columns - columns.mean(0))
+        moved: Tensor = gain * (columns - columns.mean(0))
+        return moved
 
     flat = centred(patches.flatten(1))
     ours.embeddings.patch_embedding.weight.copy_(flat.view_as(patches))
@@ -124,12 +125,13 @@ def main() -> None:
         labels = text.input_ids.masked_fill(text.attention_mask == 0, -100)
         for row, prefix in enumerate(prefixes):
             labels[row, : len(tokenizer(prefix).input_ids) - 1] = -100  # [CLS] and the prefix
-        return model.text_decoder(
+        wrong: Tensor = model.text_decoder(
             input_ids=text.input_ids,
             attention_mask=text.attention_mask,
             encoder_hidden_states=seen,
             labels=labels,
         ).loss
+        return wrong
 
     def loss(step: int) -> dict[str, Tensor]:
         rng = np.random.default_rng((options.seed, step))

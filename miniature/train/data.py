@@ -99,7 +99,7 @@ def clip_tokenizer() -> CLIPTokenizer:
 
 def bert_tokenizer() -> BertTokenizer:
     """WordPiece tokenizer in BERT's format, for BLIP."""
-    piece = Tokenizer(models.WordPiece(unk_token="[UNK]"))
+    piece = Tokenizer(models.WordPiece(unk_token="[UNK]"))  # noqa: S106
     piece.normalizer = normalizers.BertNormalizer(lowercase=True)
     piece.pre_tokenizer = pre_tokenizers.BertPreTokenizer()
     trainer = trainers.WordPieceTrainer(
