@@ -74,6 +74,7 @@ BACKGROUNDS = tuple(
         rf"{_BACK}(?:[ ,:=]+(?:that|which|is|are|should|must|to|be|in|of|colou?r|needs|has|painted"
         rf"|as|all|being))*[ :=]+(?:an? )?{_SHADED}({_COLOUR})\b",
         rf"\b({_COLOUR}) (?:for|as|in) the {_BACK}\b",
+        rf"\b({_COLOUR}) (?:(?:ground|wall|paper) )?behind(?: (?:it|them|him|her))?(?= ?(?:$|,))",
         rf"\b(?:on|against|over) (?:(?:a|an|plain|solid|pure|all) )*({_COLOUR})"
         r"(?= ?(?:$|,|and\b|with\b|please\b|but\b))",
     )
@@ -240,7 +241,8 @@ class _Reader:
             self.joint = ""
             return
         definite = phrase.determiner in words.DEFINITE
-        thing = self._known(phrase) if definite else None
+        told_more = phrase.colours and not phrase.determiner and phrase.count is None
+        thing = self._known(phrase) if definite or told_more else None
         if thing is None:
             thing = self._new(phrase)
         if self.joint and not self.relating:
@@ -363,7 +365,7 @@ class _Reader:
             self.waiting.append(phrase)
         elif not phrase.colours:
             return
-        elif not phrase.determiner and phrase.count is None and before not in (",", "and", ""):
+        elif not phrase.determiner and phrase.count is None and before not in (",", "and"):
             target = self._clause_subject() if self.clause else self.last
             if self.denied or self.negative:
                 self.negative = False

@@ -72,8 +72,15 @@ def read_noun_phrase(tokens: list[str], start: int) -> tuple[NounPhrase, int] | 
     if len(nouns) == 1 and nouns[0] == "orange" and _is_noun(tokens, at):
         nouns.append(tokens[at])
         at += 1
+    contained = bool(nouns) and words.singular(nouns[-1]) in words.CONTAINERS
+    if contained and tokens[at : at + 1] == ["of"] and _is_noun(tokens, at + 1):
+        nouns += ["of", tokens[at + 1]]
+        at += 2
     if not nouns and not phrase.colours and phrase.count is None:
         return None
+    bare = nouns and not phrase.determiner and phrase.count is None and not phrase.colours
+    if bare and at < len(tokens) and _opens(tokens[at]):
+        return None  # a bare word right before `a dog` or `me` is a verb nobody listed
     if not nouns and at < len(tokens) and tokens[at] in ("one", "ones"):
         at += 1
     noun = " ".join(nouns)
@@ -84,6 +91,11 @@ def read_noun_phrase(tokens: list[str], start: int) -> tuple[NounPhrase, int] | 
         )
     phrase.many = phrase.many or (bool(noun) and phrase.noun != noun)
     return phrase, at
+
+
+def _opens(word: str) -> bool:
+    """Whether a word can only begin a noun phrase or be one."""
+    return word in words.DETERMINERS or word in words.PRONOUNS or word in ("me", "us", "you")
 
 
 def _is_colour(tokens: list[str], at: int) -> bool:
@@ -131,4 +143,6 @@ def _is_noun(tokens: list[str], at: int) -> bool:
         if (word, words.singular(following)) in words.NOT_A_COLOUR:
             return True
         return word == "orange" and not _is_colour(tokens, at)
+    if word.endswith("ed") and len(word) > 5:
+        return False  # `painted`, `voted`
     return not (word.endswith("ing") and len(word) > 4 and word not in words.ING_NOUNS)

@@ -17,7 +17,17 @@ CONTRACTIONS = (
     (r"\b(there|it|that|what|where|who|how|here)['’]s\b", r"\1 is"),
     (r"['’]s?\b", ""),
     (r"\bdont\b", "do not"),
-    (r"\bpls\b|\bplz\b", "please"),
+    (r"\b(?:p+l+[sz]+|plse|pleas)\b", "please"),
+    (r"\bgimme\b", "give me"),
+    (r"\blemme\b", "let me"),
+    (r"\bwanna\b", "want to"),
+    (r"\b(?:u|ya)\b", "you"),
+    (r"\b(what|that)s\b", r"\1 is"),
+    (r"\bpics?\b|\bpictrue\b|\bimge\b|\bimg\b|\bpicure\b|\bdoodle of\b", "picture of"),
+    (r"\bpicture of (?:of|with)\b", "picture of"),
+    (r"\bsmth\b", "something"),
+    (r"&", " and "),
+    (r"\b(?:with|using|and)? ?seed (?:number )?\d+", " "),
     (r"\bcannot\b", "can not"),
     (r"[\"“”‘’`*_#]", " "),
     (r"[()\[\]{}]|\s[-–—]+\s|[–—]", " , "),
@@ -73,14 +83,21 @@ MEDIUM_LEAD = re.compile(
     rf"^(?:{COUNTED} )?(?:(?!of\b|with\b)[a-z-]+ ){{0,3}}?{MEDIUM}"
     rf"(?: (?:please|for me))?[\s,]*(?:{JOINED}\b|[:,]|$)[\s,:]*"
 )
+ALSO_NOUNS = (
+    r"(?:count|finds?|score|rate|check|list|name|book|order|pick|tag|mark|box|highlight|spot|point"
+    r"|run|play|report|help|crop|label|search|answer|guess|match|judge|measure|look|segment|save)"
+    r"(?= (?:an?|the|it|its|them|me|this|that|these|those|all|every|each|which|what|where|whether"
+    r"|how|if|out|at|for|your|my|one|object|in)\b)"
+)
 OTHER_WORK = (
-    r"(?:tell|describe|captions?|count|finds?|detect|locate|score|rate|classify|check|verify|say"
-    r"|ask|explain|identify|compare|list|name|what|how many|how well|how|where is|where are|which"
-    r"|who|why|when|is|are|was|does|did|do|has|can you (?:see|tell|find|describe|count|read|detect"
-    r"|spot|explain|identify)|could you (?:tell|find|describe|count|explain)|look|read|segment"
-    r"|measure|evaluate|translate|summari[sz]e|write|help|remove|erase|replace|crop|rotate|resize"
-    r"|recolou?r|delete|undo|upload|open|save|load|label|point|search|answer|give me (?:a|the)"
-    r" (?:caption|description|score|list|count)|show me where|show where|guess|match|judge)"
+    r"(?:tell|describe|captions?(?! for\b)|detect|locate|classify|verify|say|ask|explain|identify"
+    r"|compare|what|how many|how well|how|where is|where are|which|who|why|when|is|are|was|does"
+    r"|did|do|has|can you (?:see|tell|find|describe|count|read|detect|spot|explain|identify)"
+    r"|could you (?:tell|find|describe|count|explain)|read|evaluate|translate|transcribe|send"
+    r"|assign|pinpoint|whereabouts|put (?:a|some) box(?:es)?|bounding box(?:es)?|zero-shot"
+    r"|similarity|alt text|draw (?:a )?box(?:es)? (?:around|round)|summari[sz]e|write|remove|erase"
+    r"|replace|rotate|resize|recolou?r|delete|undo|upload|open|load|show me where|show where"
+    rf"|give me (?:a|the) (?:caption|description|score|list|count)|{ALSO_NOUNS})"
 )
 OTHER_SENTENCE = re.compile(rf"^(?:{POLITE}\s*[,:!]*\s+)*(?:please )?{OTHER_WORK}\b(?! not\b)")
 OTHER_CLAUSE = re.compile(
@@ -91,7 +108,7 @@ OTHER_CLAUSE = re.compile(
 SMALL_TALK = re.compile(
     r"^(?:hi|hello|hey|thanks|thank you|ok|okay|yes|no|yep|nope|good (?:morning|evening|night"
     r"|afternoon|job)|bye|goodbye|sorry|great|nice|cool|wow|perfect|awesome|help|surprise"
-    r"|never ?mind|well done|cheers|please|sure|stop|cancel|again|more|another)"
+    r"|never ?mind|well done|cheers|lol|sup|see|please|sure|stop|cancel|again|more|another)"
     r"(?: (?:there|me|us|you|so much|a lot|very much|for .*|to .*|again|bot|assistant"
     r"|everyone|all))*$"
 )
@@ -124,8 +141,10 @@ def descriptions(text: str) -> list[str]:
     Questions, small talk, edits of a picture that exists, and work for other tools give none.
     """
     found: list[str] = []
-    for sentence in re.split(r"[.!?;\n]+(?:\s|$)|[;\n]+", normalised(text)):
-        described = _description(sentence.strip(" ,:.!?;"), bool(found))
+    for sentence in re.split(r"(?<=[.!?;\n])(?:\s|$)|(?<=[;\n])", normalised(text)):
+        bare = sentence.strip(" ,:.!?;\n")
+        asked = sentence.endswith("?") and _led(bare) is None
+        described = "" if asked else _description(bare, bool(found))
         if described:
             found.append(described)
     return found
@@ -143,7 +162,7 @@ def _description(sentence: str, continues: bool) -> str:
     sentence = re.sub(rf"^(?:{POLITE}\s+)*(?:make sure|ensure)(?: that)? ", "", sentence)
     if continues:
         if STATEMENT.match(sentence) and not _led(sentence):
-            return ""
+            return _led_after_comma(sentence)
         if OTHER_SENTENCE.match(sentence):
             return ""
     elif EDIT.match(sentence) or _about_existing(sentence):
@@ -153,7 +172,7 @@ def _description(sentence: str, continues: bool) -> str:
         if OTHER_SENTENCE.match(sentence):
             return _later_drawing(sentence)
         if not continues and STATEMENT.match(sentence):
-            return ""
+            return _led_after_comma(sentence)
         rest = re.sub(rf"^(?:{POLITE}\s*[,:!]*\s+)+(?=\w)", "", sentence)
     if re.match(rf"(?:where|what|how many|how|whether)\b|(?:the|a) {OTHER_WORK}\b", rest):
         return ""
@@ -181,6 +200,13 @@ def _later_drawing(sentence: str) -> str:
         sentence,
     )
     return _description(match[1], continues=False) if match else ""
+
+
+def _led_after_comma(sentence: str) -> str:
+    """The drawing part of `I am bored, show me a dog`."""
+    _, comma, rest = sentence.partition(", ")
+    rest = re.sub(r"^(?:so|but|and|can you) ", "", rest)
+    return _description(rest, continues=False) if comma and _led(rest) else ""
 
 
 def _about_existing(sentence: str) -> bool:

@@ -53,33 +53,34 @@ DEFINITE = _each("the this that these those its his her their all both")
 PRONOUNS = _each("it them they him she he itself they one ones")
 
 ADJECTIVES = _each(
-    "big small large little tiny huge giant mini tall short long wide narrow thick thin fat round "
-    "square flat old new young fresh ripe shiny glossy fluffy furry cute happy sad angry funny "
-    "smiling sleepy lovely beautiful pretty nice good great simple minimal minimalist modern "
-    "vintage classic cool fancy colorful colourful wooden metal metallic plastic wild hungry "
-    "juicy sweet tasty delicious lonely single lone cheerful friendly adorable elegant smooth "
-    "rusty dirty clean empty full open closed bold clear detailed realistic photorealistic "
-    "cartoon cartoonish abstract different similar identical separate random real lovely "
+    "big small large little tiny huge giant mini tall short long wide narrow thick thin fat "
+    "round square flat old new young fresh ripe shiny glossy fluffy furry cute happy sad angry "
+    "funny smiling sleepy lovely beautiful pretty nice good great simple minimal minimalist "
+    "modern vintage classic cool fancy colorful colourful wooden metal metallic plastic wild "
+    "hungry juicy sweet tasty delicious lonely single lone cheerful friendly adorable elegant "
+    "smooth rusty dirty clean empty full open closed bold clear detailed realistic "
+    "photorealistic cartoon cartoonish abstract different similar identical separate random real "
     "brave fast slow quiet busy magical mysterious gentle calm sunny cloudy rainy snowy striped "
     "spotted whole entire typical ordinary normal regular standard proper main particular "
-    "medium medium-sized tasty fierce playful curious bright dark light pale deep vivid pastel "
+    "special medium medium-sized fierce playful curious bright dark light pale deep vivid pastel "
     "neon soft solid plain"
 )
 ADVERBS = _each(
     "please also too just only exactly precisely very really quite rather somewhat slightly "
     "directly right immediately positioned located placed situated arranged far close together "
     "maybe perhaps ideally preferably probably somewhere anywhere there here now then again "
-    "thanks thank you me us i we for as well altogether total instead still always already "
-    "bit of side hand kind sort anything something everything nothing else"
+    "thanks thank you me us i we for as well altogether total instead still always already first "
+    "second third last once done out better whatever bit of side hand kind sort anything "
+    "something everything nothing else"
 )
 VERBS = _each(
-    "is are was were be been being am has have had having do does did should must shall will would "
-    "can could may might need needs want wants sits stands jumps runs flies lies chases eats holds "
-    "wears plays sleeps looks rides swims hangs floats walks faces carries drives contains contain "
-    "shows show includes include features feature appears appear rests rest sit stand lie put "
-    "place add make makes draw paint keep let get give use see go goes stay stays fly hang float "
-    "painted drawn colored coloured parked seated surrounded covered filled made set laid stuck "
-    "depicts depict displays touching called named"
+    "is are was were be been being am has have had having do does did should must shall will "
+    "would can could may might need needs want wants sits stands jumps runs flies lies chases "
+    "eats holds wears plays sleeps looks rides swims hangs floats walks faces carries drives "
+    "contains contain shows show includes include features feature appears appear rests rest sit "
+    "stand lie put place add make makes draw paint keep let get give use see go goes stay stays "
+    "fly hang float painted drawn colored coloured parked seated surrounded covered filled made "
+    "set laid stuck depicts depict displays touching called named"
 )
 ING_NOUNS = _each(
     "ring king wing building painting swing string earring pudding lightning wedding ceiling "
@@ -89,17 +90,20 @@ FUNCTION_WORDS = _each(
     "and or but nor plus with without not no on in at to of from by near beside behind between "
     "into onto inside outside against around across along through among under over above below "
     "beneath underneath atop beyond than so if because while when where which who whose that "
-    "what how why there next front like via per about towards toward off up down "
-    "neither either never except excluding including containing featuring showing depicting "
-    "versus vs alongside amid"
+    "what how why there next front like via per about towards toward off up down neither either "
+    "never except excluding including containing featuring showing depicting versus vs alongside "
+    "amid"
 )
 META_NOUNS = _each(
     "picture image photo photograph drawing painting illustration sticker icon scene sketch "
     "portrait cartoon artwork art graphic version variation background backdrop bg style quality "
     "detail left right top bottom middle center centre corner side color colour time way favor "
-    "favour thing object item element way resolution lighting canvas frame view shot foreground "
-    "size place position front emoji clipart wallpaper composition result something anything "
-    "nothing everything stuff lot one ones help idea example hand emptiness world 4k 8k hd"
+    "favour thing object item element resolution lighting canvas frame view shot foreground size "
+    "place position front emoji clipart wallpaper composition result something anything nothing "
+    "everything stuff lot one ones help idea example hand emptiness world 4k 8k hd start request "
+    "subject option try logo poster mood trouble row choice wait mate lol cheers cheer power "
+    "caption description coordinate probability odds still seed today tomorrow pleasure tone "
+    "card deck"
 )
 SCENERY = _each(
     "beach forest desert field meadow street city park garden kitchen room sea ocean lake space "
@@ -147,6 +151,7 @@ UNCHANGED = _each(
     "compass cross boss bass moss tennis chess class mess princess goddess species series "
     "headphones"
 )
+CONTAINERS = _each("cup glass mug bowl piece slice plate bottle bag basket loaf jar stack bouquet")
 PAIRS = _each("scissors glasses pants jeans shorts sunglasses trousers binoculars headphones")
 ALWAYS_SINGULAR_OR_PLURAL = _each("sheep fish deer moose species series")
 
@@ -166,12 +171,18 @@ def number(word: str) -> int | None:
 
 def singular(noun: str) -> str:
     """The singular of an English noun, by rule and a list of exceptions."""
+    if " of " in noun:
+        head, _, rest = noun.partition(" of ")
+        return f"{singular(head)} of {rest}"
     head, _, last = noun.rpartition(" ")
     return f"{head} {_singular(last)}" if head else _singular(last)
 
 
 def plural(noun: str) -> str:
     """The plural of an English noun, by rule and the same exceptions."""
+    if " of " in noun:
+        head, _, rest = noun.partition(" of ")
+        return f"{plural(head)} of {rest}"
     head, _, last = noun.rpartition(" ")
     return f"{head} {_plural(last)}" if head else _plural(last)
 
