@@ -5,14 +5,14 @@ from __future__ import annotations
 import asyncio
 import json
 import secrets
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 from rich.console import Console
 
-from tools.errors import InvalidInput
+from tools.errors import InvalidInput, Unavailable
 from ui.console import complain, print_json, screen
 from ui.home import store_folder
 from ui.pictures import out_folder, read_pictures, shown, write_picture
@@ -57,6 +57,7 @@ def run(
     planner = _planner(llm, console)
 
     from agent import loop
+    from agent.reply import ASK_FOR_A_PICTURE
     from agent.store import Store
     from ui.live import Follower
     from ui.report import run_report
@@ -78,6 +79,7 @@ def run(
     try:
         result = asyncio.run(follower.follow(stream))
         files = _hand_over(result, store, folder)
+        drawn = _draw_evidence(result, files, store, folder)
         report = run_report(result, files)
         if files or out is not None:
             _write_json(report, folder / "run.json")
@@ -89,10 +91,16 @@ def run(
             folder.rmdir()
     if as_json:
         print_json(report)
-        return
-    if result.checks:
-        show_checks(console, result.checks)
-    show_end(console, result, [shown(path) for path in files.values()])
+    elif result.images or result.calls:
+        if result.checks:
+            show_checks(console, result.checks)
+        show_end(console, follower.said, [shown(path) for path in (*files.values(), *drawn)])
+    elif result.reply != ASK_FOR_A_PICTURE:
+        show_end(console, [result.reply], [])
+    if result.reply == ASK_FOR_A_PICTURE:
+        raise InvalidInput(f"{ASK_FOR_A_PICTURE} Give it with -i PATH.")
+    if result.stopped == "failed":
+        raise Unavailable(result.reply)
 
 
 def plan(
@@ -157,6 +165,21 @@ def _hand_over(result: RunResult, store: Store, folder: Path) -> dict[str, str]:
         each.handle: str(write_picture(store.get(each.id), folder / f"{each.handle}.png"))
         for each in result.images
     }
+
+
+def _draw_evidence(
+    result: RunResult, files: Mapping[str, str], store: Store, folder: Path
+) -> list[str]:
+    """Beside each picture that was checked, one with the boxes that its checks stand on."""
+    from ui.overlay import boxes_over, evidence_boxes
+
+    drawn = []
+    for each in result.images:
+        boxes = evidence_boxes(each.id, [check.evidence for check in result.checks])
+        if boxes and each.handle in files:
+            picture = boxes_over(store.get(each.id), boxes)
+            drawn.append(str(write_picture(picture, folder / f"{each.handle}-boxes.png")))
+    return drawn
 
 
 def _keep(made: Sequence[str], store: Store, folder: Path) -> None:

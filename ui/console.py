@@ -8,10 +8,25 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from rich.console import Console
-from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
+from rich.progress import (
+    BarColumn,
+    Progress,
+    ProgressColumn,
+    Task,
+    TextColumn,
+    TimeElapsedColumn,
+)
 from rich.text import Text
 
 JSON = Mapping[str, Any] | Sequence[Any]
+
+
+class _Steps(ProgressColumn):
+    """`3/20`, or nothing while a model loads and the number of steps is not known."""
+
+    def render(self, task: Task) -> Text:
+        known = task.total is not None
+        return Text(f"{task.completed:.0f}/{task.total:.0f}" if known else "loading", "dim")
 
 
 def screen(*, json_wanted: bool = False) -> Console:
@@ -41,9 +56,10 @@ def progress(console: Console) -> Progress:
     return Progress(
         TextColumn("  {task.description}"),
         BarColumn(bar_width=30),
-        MofNCompleteColumn(),
+        _Steps(),
         TimeElapsedColumn(),
         console=console,
         transient=True,
+        refresh_per_second=4,  # each redraw takes time from the models
         disable=not console.is_terminal,
     )

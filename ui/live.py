@@ -32,10 +32,12 @@ class Follower:
 
     Attributes:
         made: ids of the pictures that calls have given so far.
+        said: sentences of the reply that the table of checks does not show already.
     """
 
     def __init__(self, console: Console, previews: Path) -> None:
         self.made: list[str] = []
+        self.said: list[str] = []
         self._console = console
         self._previews = previews
         self._bar = progress(console)
@@ -74,6 +76,12 @@ class Follower:
             write_picture(event.image, self._previews / name)
         elif event.type == "tool_finished":
             self._finished(event)
+        elif event.type == "message":
+            self.said = [
+                each.text
+                for each in event.sentences
+                if not any(fact.startswith("check:") for fact in each.rests_on)
+            ]
         elif event.type == "repair":
             failing = "; ".join(event.failing)
             self._console.print(

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from typing import NamedTuple
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Any, NamedTuple
 
 from PIL import Image as PIL
 from PIL import ImageDraw, ImageFont
@@ -22,6 +22,22 @@ class Named(NamedTuple):
     box: Box
 
 
+def evidence_boxes(picture: str, evidence: Iterable[Mapping[str, Any]]) -> list[Named]:
+    """The boxes that checks of one picture stand on, each once.
+
+    Args:
+        picture: its id.
+        evidence: of every check of a run.
+    """
+    boxes = [
+        Named(f"{each['phrase']} {each['score']:.2f}", tuple(each["box"]))
+        for one in evidence
+        if one.get("image") == picture
+        for each in one.get("boxes", ())
+    ]
+    return list(dict.fromkeys(boxes))
+
+
 def boxes_over(image: Image, boxes: Sequence[Named]) -> Image:
     """The picture, enlarged if it is small, with each box in the ink of its name."""
     scale = max(1, -(-LEAST_SIDE // max(image.size_wh)))
@@ -29,9 +45,9 @@ def boxes_over(image: Image, boxes: Sequence[Named]) -> Image:
     canvas = image.to_pil().resize((width, height), PIL.Resampling.NEAREST)
     pen = ImageDraw.Draw(canvas)
     font = ImageFont.load_default(LETTERS)
-    names = list(dict.fromkeys(each.name for each in boxes))
+    names = list(dict.fromkeys(each.name.rpartition(" ")[0] for each in boxes))
     for name, box in boxes:
-        ink = INKS[names.index(name) % len(INKS)]
+        ink = INKS[names.index(name.rpartition(" ")[0]) % len(INKS)]
         x0, y0, x1, y1 = (float(side) * scale for side in box)
         pen.rectangle((x0, y0, max(x0, x1 - 1), max(y0, y1 - 1)), outline=ink, width=2)
         left, top, right, bottom = pen.textbbox((0, 0), name, font=font)

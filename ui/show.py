@@ -3,31 +3,23 @@
 from __future__ import annotations
 
 import json
+from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
+from rich.box import SIMPLE_HEAD
 from rich.console import Console
 from rich.markup import escape
 from rich.table import Table
 
 if TYPE_CHECKING:
     from agent.plan import Call
-    from agent.state import Check, RunResult
+    from agent.state import Check
     from tools.base import Record
 
 LONG = 60  # characters of a value that are shown
 ID = 64  # characters of a picture's id
 VERDICTS = {"pass": "[green]pass[/]", "fail": "[red]fail[/]", "unsure": "[yellow]unsure[/]"}
-STOPPED = {
-    "passed": "everything that was asked for was found",
-    "budget": "the time allowed was used up",
-    "no_progress": "more tries made nothing better",
-    "single": "one try was asked for",
-    "unchecked": "the request says nothing that can be checked",
-    "answered": "the question was answered",
-    "reply": "no tool was needed",
-    "failed": "no call gave a result",
-}
 
 
 def show_plan(console: Console, calls: Sequence[Call], reply: str | None) -> None:
@@ -43,15 +35,18 @@ def show_plan(console: Console, calls: Sequence[Call], reply: str | None) -> Non
 
 
 def show_checks(console: Console, checks: Sequence[Check]) -> None:
-    """A table: claim, verdict, what each witness said."""
-    table = Table(box=None, pad_edge=True, padding=(0, 2, 0, 2), header_style="bold")
-    table.add_column("Checks", overflow="fold")
+    """A table: claim, verdict, what each witness said; and how many hold."""
+    table = Table(box=SIMPLE_HEAD, pad_edge=False, padding=(0, 2, 0, 0), header_style="bold")
+    table.add_column("check", overflow="fold")
     table.add_column("verdict")
     table.add_column("evidence", overflow="fold")
     for check in checks:
-        said = "; ".join(f"[dim]{each.name}[/] {escape(each.detail)}" for each in check.witnesses)
+        said = "\n".join(f"[dim]{each.name}:[/] {escape(each.detail)}" for each in check.witnesses)
         table.add_row(escape(check.claim.text), VERDICTS[check.verdict], said)
     console.print(table)
+    verdicts = Counter(check.verdict for check in checks)
+    rest = "".join(f", {verdicts[word]} {word}" for word in ("fail", "unsure") if verdicts[word])
+    console.print(f"{verdicts['pass']} of {len(checks)} checks pass{rest}")
 
 
 def show_output(console: Console, output: Record, paths: Sequence[str] = ()) -> None:
@@ -119,17 +114,12 @@ def arguments(values: Mapping[str, Any]) -> str:
     return ", ".join(f"{name}={_quoted(value)}" for name, value in values.items())
 
 
-def show_end(console: Console, result: RunResult, files: Iterable[str]) -> None:
-    """The reply, where the pictures lie, why it stopped and what it cost."""
-    if result.reply:
-        console.print(f"\n{escape(result.reply)}", soft_wrap=True)
+def show_end(console: Console, said: Iterable[str], files: Sequence[str]) -> None:
+    """What the agent says beyond the checks, and where the pictures lie."""
+    if text := " ".join(said):
+        console.print(escape(text), soft_wrap=True)
     for file in files:
         console.print(f"[bold green]{escape(file)}[/]", soft_wrap=True)
-    spent = result.budget
-    allowed = f" of {spent.seconds:.0f}" if spent.seconds is not None else ""
-    drawn = f", {spent.pictures} drawn, {spent.repairs} repairs" if spent.pictures else ""
-    why = STOPPED.get(result.stopped, result.stopped)
-    console.print(f"[dim]Stopped: {why} ({spent.used:.1f}{allowed} s{drawn})[/]", soft_wrap=True)
 
 
 def _quoted(value: Any) -> str:
