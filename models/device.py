@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
+from pathlib import Path
 from typing import Any, TypeVar
 
 import numpy as np
@@ -20,6 +21,8 @@ _DTYPES = {
     "bfloat16": torch.bfloat16,
     "float16": torch.float16,
 }
+
+_VOCABULARIES = ("tokenizer.json", "vocab.json", "vocab.txt")
 
 Item = TypeVar("Item")
 
@@ -90,8 +93,23 @@ def processor(kind: Any, checkpoint: str) -> Any:
     Raises:
         Unavailable: its files are missing or damaged.
     """
+    folder = weights.locate(checkpoint)
+    tokenizer(checkpoint, folder)
     with loading(checkpoint):
-        return kind.from_pretrained(weights.locate(checkpoint), local_files_only=True)
+        return kind.from_pretrained(folder, local_files_only=True)
+
+
+def tokenizer(checkpoint: str, folder: Path) -> None:
+    """Refuse a folder without a vocabulary; transformers would go on with an empty one.
+
+    Raises:
+        Unavailable: none of the files that hold one is there.
+    """
+    if not any((folder / name).is_file() for name in _VOCABULARIES):
+        raise Unavailable(
+            f"checkpoint {checkpoint!r} has no tokenizer ({' or '.join(_VOCABULARIES)}); "
+            "fetch or train it again"
+        )
 
 
 @contextmanager

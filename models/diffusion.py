@@ -11,9 +11,11 @@ import torch
 from diffusers import StableDiffusionPipeline
 from diffusers.utils import logging
 from numpy.typing import NDArray
+from transformers import CLIPTextModel
 
 from models import weights
-from models.device import loading, place
+from models.device import loading, network, place, tokenizer
+from models.errors import Unavailable
 
 OnStep = Callable[[int, NDArray[np.uint8] | None], None]
 _PREVIEWS = 4  # in a run; each costs one decoding
@@ -114,19 +116,31 @@ def load(checkpoint: str, device: str, dtype: str) -> Diffusion:
     """
     folder = weights.expect(checkpoint, "StableDiffusionPipeline")
     where, number = place(device, dtype)
+    tokenizer(checkpoint, folder / "tokenizer")
     quiet: Any = logging  # untyped
     quiet.disable_progress_bar()
     quiet.set_verbosity_error()
     kind: Any = StableDiffusionPipeline
+    text_encoder = network(CLIPTextModel, str(folder / "text_encoder"), device, dtype)
     with loading(checkpoint):
         pipeline = kind.from_pretrained(
             folder,
+            text_encoder=text_encoder,
             dtype=number,
             safety_checker=None,
             requires_safety_checker=False,
             use_safetensors=True,
             local_files_only=True,
         )
+    for name in ("unet", "vae"):
+        holes = [
+            key for key, value in getattr(pipeline, name).state_dict().items() if value.is_meta
+        ]
+        if holes:
+            raise Unavailable(
+                f"checkpoint {checkpoint!r}, part {name!r}, lacks {len(holes)} weights, "
+                f"{holes[0]!r} first; fetch or train it again"
+            )
     pipeline.set_progress_bar_config(disable=True)
     pipeline.unet.to(memory_format=torch.channels_last)
     return Diffusion(pipeline.to(where))

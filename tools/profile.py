@@ -50,8 +50,9 @@ def load_profile(name_or_path: str | Path) -> Profile:
         InvalidInput: there is no such profile, or the file is not a valid one.
     """
     text = str(name_or_path)
-    path = Path(text) if text.endswith((".yaml", ".yml")) else FOLDER / f"{text}.yaml"
-    if not path.is_file() or (path.parent == FOLDER and path.stem not in profile_names()):
+    own = text.endswith((".yaml", ".yml"))
+    path = Path(text) if own else FOLDER / f"{text}.yaml"
+    if not (path.is_file() if own else text in profile_names()):
         raise InvalidInput(
             f"no profile {text!r}; there are: {', '.join(profile_names())}; "
             "or give the path of a .yaml file"
