@@ -26,6 +26,7 @@ from tools.values import Box, Image, Pixels
 from tools.vqa import VqaInput, VqaOutput
 
 SIDE = 64
+QUARTERS = ((4, 4), (4, 36), (36, 4), (36, 36))  # row and column of the top left corner
 COLOURS = {
     "red": (226, 59, 48),
     "green": (96, 180, 62),
@@ -77,9 +78,7 @@ class Generate(_Instant):
             things = things[:-1] if seed % 2 else [("yellow", shape) for _, shape in things]
         pixels = np.full((SIDE, SIDE, 3), 255, np.uint8)
         pixels[0, 0] = seed % 251  # no two seeds give the same picture
-        for (colour, shape), (row, column) in zip(
-            things, ((4, 4), (4, 36), (36, 4), (36, 36)), strict=False
-        ):
+        for (colour, shape), (row, column) in zip(things, QUARTERS, strict=False):
             height, width = SHAPES[shape]
             pixels[row : row + height, column : column + width] = COLOURS[colour]
         return Image.from_pixels(pixels)
@@ -294,12 +293,13 @@ class Scripted:
         return plan
 
 
-def painted(*things: tuple[str, str]) -> Image:
-    """A picture of coloured shapes, from the top left quarter on."""
+def painted(*things: tuple[str, str] | None) -> Image:
+    """A picture of coloured shapes, from the top left quarter on; None leaves one empty."""
     pixels: Pixels = np.full((SIDE, SIDE, 3), 255, np.uint8)
-    for (colour, shape), (row, column) in zip(
-        things, ((4, 4), (4, 36), (36, 4), (36, 36)), strict=False
-    ):
+    for thing, (row, column) in zip(things, QUARTERS, strict=False):
+        if thing is None:
+            continue
+        colour, shape = thing
         height, width = SHAPES[shape]
         pixels[row : row + height, column : column + width] = COLOURS[colour]
     return Image.from_pixels(pixels)
