@@ -19,12 +19,12 @@ from PIL import Image
 from safetensors.torch import load_file
 
 from benchmarks.expectation import Expectation, Wanted
+from benchmarks.paint import worn
 from miniature.train.judge import (
     CELLS,
     FOLDER,
     GROUNDS,
     KINDS,
-    PAINTS,
     SIDE,
     STRIDE,
     JudgeNetwork,
@@ -138,29 +138,28 @@ class Judge:
             pixels = np.stack([_fitted(picture) for picture in pictures[start : start + 64]])
             batch = torch.from_numpy(pixels).permute(0, 3, 1, 2).float() / 255
             with torch.inference_mode():
-                heat, paint, shape, ground = self.network(batch)
+                heat, shape, ground = self.network(batch)
                 heat = heat.sigmoid()
                 best = heat.amax(1, keepdim=True)
                 peaks = heat * ((heat == best) & (best == F.max_pool2d(best, 3, 1, 1)))
-                paints, grounds = paint.argmax(1), ground.argmax(1)
+                grounds = ground.argmax(1)
             sights += [
-                Sight(GROUNDS[int(grounds[i])], self._things(peaks[i], paints[i], shape[i]))
+                Sight(GROUNDS[int(grounds[i])], self._things(pixels[i], peaks[i], shape[i]))
                 for i in range(len(pixels))
             ]
         return sights
 
     def _things(
-        self, peaks: torch.Tensor, paints: torch.Tensor, shape: torch.Tensor
+        self, picture: NDArray[np.uint8], peaks: torch.Tensor, shape: torch.Tensor
     ) -> tuple[SeenThing, ...]:
-        """Objects of one picture, surest first: (kinds, 16, 16), (16, 16), (4, 16, 16)."""
+        """Objects of one picture, surest first: peaks (kinds, 16, 16), shape (4, 16, 16)."""
         found: list[SeenThing] = []
         for kind, row, column in (peaks > self.threshold).nonzero().tolist():
             dx, dy, wide, high = shape[:, row, column].tolist()
             x, y = (column + dx) * STRIDE, (row + dy) * STRIDE
             half = max(wide, 1 / CELLS) * SIDE / 2, max(high, 1 / CELLS) * SIDE / 2
-            paint = PAINTS[int(paints[row, column])]
             box = (x - half[0], y - half[1], x + half[0], y + half[1])
-            colour = None if paint == "natural" else paint
+            colour = worn(picture, KINDS[kind], box)
             found.append(SeenThing(KINDS[kind], colour, box, float(peaks[kind, row, column])))
         found.sort(key=lambda thing: -thing.score)
         kept: list[SeenThing] = []

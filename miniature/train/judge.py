@@ -1,9 +1,10 @@
 """Judge: a convolutional detector that marks benchmarks, and its training. No tool ever loads it.
 
 Objects as points (Zhou et al. 2019, arXiv:1904.07850): one heat map for each kind of object on a
-grid of 8 px cells, and at each centre the colour, the size and where in its cell the centre lies.
-Its seeds and its architecture are its own, so that what deceives a witness of the loop need not
-deceive the judge.
+grid of 8 px cells, and at each centre the size and where in its cell the centre lies; beside them
+the background. It knows objects by shape, whatever their colour: in half of the pictures the
+colour channels change places. Colours are read by `benchmarks/paint.py`. Its seeds and its
+architecture are its own, so that what deceives a witness of the loop need not deceive the judge.
 
     nice -n 5 python -m miniature.train.judge
 """
@@ -19,21 +20,20 @@ import numpy as np
 import torch
 import torch.nn.functional as F
 from numpy.typing import NDArray
-from safetensors.torch import save_file
+from safetensors.torch import load_file, save_file
 from torch import Tensor, nn
 
 from miniature.world.scene import Scene, boxes, draw, sample
 from miniature.world.splits import FIRST_SEED
-from miniature.world.vocabulary import BACKGROUNDS, COLOURS, OBJECTS
+from miniature.world.vocabulary import BACKGROUNDS, OBJECTS
 
 SIDE = 128  # px, of the pictures it reads
 STRIDE = 8  # px, of a cell
 CELLS = SIDE // STRIDE
 KINDS = tuple(OBJECTS)
-PAINTS = ("natural", *COLOURS)
 GROUNDS = tuple(BACKGROUNDS)
 FOLDER = Path(__file__).parents[1] / "weights" / "judge"
-IGNORED = -100  # colour of the cells that hold no centre
+IGNORED = -100  # background of a picture whose channels changed places
 
 
 class Residual(nn.Module):
@@ -69,27 +69,26 @@ class JudgeNetwork(nn.Module):
         self.lift = nn.Conv2d(256, 128, 1)
         self.join = Residual(128)
         self.heat = nn.Conv2d(128, len(KINDS), 1)
-        self.paint = nn.Conv2d(128, len(PAINTS), 1)
         self.shape = nn.Conv2d(128, 4, 1)  # offset x, y in cells; width, height in canvas sides
         self.ground = nn.Linear(128 + 256, len(GROUNDS))
         nn.init.constant_(self.heat.bias, -math.log(99.0))  # type: ignore[arg-type]  # 1% at first
 
-    def forward(self, pictures: Tensor) -> tuple[Tensor, Tensor, Tensor, Tensor]:
+    def forward(self, pictures: Tensor) -> tuple[Tensor, Tensor, Tensor]:
         """Look.
 
         Args:
             pictures: float32, (B, 3, 128, 128), 0..1.
 
         Returns:
-            Logits of heat (B, kinds, 16, 16), of paint (B, paints, 16, 16), shape
-            (B, 4, 16, 16), and logits of the background (B, backgrounds).
+            Logits of heat (B, kinds, 16, 16), shape (B, 4, 16, 16), and logits of the
+            background (B, backgrounds).
         """
         fine = self.fine(pictures * 2 - 1)
         coarse = self.coarse(fine)
         lifted = F.interpolate(self.lift(coarse), scale_factor=2.0, mode="nearest")
         joined = self.join(fine + lifted)
         pooled = torch.cat([fine.mean((2, 3)), coarse.mean((2, 3))], 1)
-        return self.heat(joined), self.paint(joined), self.shape(joined), self.ground(pooled)
+        return self.heat(joined), self.shape(joined), self.ground(pooled)
 
 
 def soften(pictures: Tensor, places: Tensor, rng: np.random.Generator) -> tuple[Tensor, Tensor]:
@@ -136,12 +135,26 @@ def soften(pictures: Tensor, places: Tensor, rng: np.random.Generator) -> tuple[
     return (pictures * gain + lift + noise).clamp(0, 1), places
 
 
-def targets(scenes: list[Scene], places: Tensor) -> tuple[Tensor, Tensor, Tensor, Tensor]:
-    """What the network should say: heat 0..1, paint index or IGNORED, shape, background index."""
+def exchange(pictures: Tensor, rng: np.random.Generator) -> tuple[Tensor, Tensor]:
+    """Let the colour channels of about half of the pictures change places.
+
+    Returns:
+        Pictures, (B, 3, H, W), and bool, (B,), which of them look other than before.
+    """
+    orders = torch.from_numpy(np.stack([rng.permutation(3) for _ in pictures]))
+    orders[torch.from_numpy(rng.random(len(pictures)) < 0.4)] = torch.arange(3)
+    changed = (orders != torch.arange(3)).any(1)
+    return pictures.gather(1, orders[:, :, None, None].expand_as(pictures)), changed
+
+
+def targets(
+    scenes: list[Scene], places: Tensor, changed: Tensor
+) -> tuple[Tensor, Tensor, Tensor, Tensor]:
+    """What the network should say: heat 0..1, shape, where its centres are, background index."""
     count = len(scenes)
     heat = torch.zeros(count, len(KINDS), CELLS, CELLS)
-    paint = torch.full((count, CELLS, CELLS), IGNORED)
     shape = torch.zeros(count, 4, CELLS, CELLS)
+    centres = torch.zeros(count, 1, CELLS, CELLS, dtype=torch.bool)
     axis = torch.arange(CELLS, dtype=torch.float32) + 0.5
     for i, scene in enumerate(scenes):
         for thing, (x0, y0, x1, y1) in zip(scene.things, places[i].tolist(), strict=False):
@@ -153,29 +166,28 @@ def targets(scenes: list[Scene], places: Tensor) -> tuple[Tensor, Tensor, Tensor
             layer = heat[i, KINDS.index(thing.name)]
             torch.maximum(layer, hill, out=layer)
             layer[row, column] = 1.0
-            paint[i, row, column] = PAINTS.index(thing.colour or "natural")
+            centres[i, 0, row, column] = True
             shape[i, :, row, column] = torch.tensor(
                 [x - column, y - row, (x1 - x0) / SIDE, (y1 - y0) / SIDE]
             )
     ground = torch.tensor([GROUNDS.index(scene.background) for scene in scenes])
-    return heat, paint, shape, ground
+    return heat, shape, centres, ground.masked_fill(changed, IGNORED)
 
 
 def loss(said: tuple[Tensor, ...], truth: tuple[Tensor, ...]) -> Tensor:
-    """Penalty-reduced focal loss on the heat, cross-entropy and L1 at the centres."""
-    heat, paint, shape, ground = (part.float() for part in said)
-    true_heat, true_paint, true_shape, true_ground = truth
+    """Penalty-reduced focal loss on the heat, L1 at the centres, cross-entropy on the ground."""
+    heat, shape, ground = (part.float() for part in said)
+    true_heat, true_shape, centres, true_ground = truth
     probability = heat.sigmoid().clamp(1e-4, 1 - 1e-4)
-    centre = true_heat == 1
-    hit = -((1 - probability) ** 2) * probability.log() * centre
-    miss = -((1 - true_heat) ** 4) * probability**2 * (1 - probability).log() * ~centre
-    number = centre.sum().clamp(min=1)
-    here = (true_paint != IGNORED)[:, None]
+    hit = -((1 - probability) ** 2) * probability.log() * (true_heat == 1)
+    miss = -((1 - true_heat) ** 4) * probability**2 * (1 - probability).log()
+    number = centres.sum().clamp(min=1)
+    known = (true_ground != IGNORED).sum().clamp(min=1)  # a mean over none would be NaN
+    grounds = F.cross_entropy(ground, true_ground, ignore_index=IGNORED, reduction="sum")
     return (
         (hit + miss).sum() / number
-        + 0.5 * F.cross_entropy(paint, true_paint, ignore_index=IGNORED)
-        + 2.0 * ((shape - true_shape).abs() * here).sum() / number
-        + 0.3 * F.cross_entropy(ground, true_ground)
+        + 2.0 * ((shape - true_shape).abs() * centres).sum() / number
+        + 0.3 * grounds / known
     )
 
 
@@ -189,27 +201,34 @@ def batch(first_seed: int, count: int) -> tuple[list[Scene], Tensor, Tensor]:
     return scenes, torch.from_numpy(pixels).permute(0, 3, 1, 2).float() / 255, places
 
 
-def train(steps: int, size: int, out: Path) -> None:
-    """Train from nothing and save fp16 safetensors.
+def train(steps: int, size: int, out: Path, *, rate: float, start: Path | None, skip: int) -> None:
+    """Train and save fp16 safetensors.
 
     Args:
         steps: optimiser steps.
         size: pictures in a step.
         out: folder to write model.safetensors to.
+        rate: highest learning rate; it warms up over a tenth of the steps, then falls to zero.
+        start: folder of weights to begin from; None is from nothing.
+        skip: how many of the judge's seeds earlier training has read.
     """
     torch.set_num_threads(1)
     torch.manual_seed(0)
     rng = np.random.default_rng(0)
-    network = JudgeNetwork().to(memory_format=torch.channels_last)  # type: ignore[call-overload]
-    optimizer = torch.optim.AdamW(network.parameters(), lr=2e-3, weight_decay=0.01)
-    schedule = torch.optim.lr_scheduler.OneCycleLR(optimizer, 2e-3, steps, pct_start=0.1)
+    network = JudgeNetwork()
+    if start is not None:
+        network.load_state_dict(load_file(start / "model.safetensors"))
+    network = network.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
+    optimizer = torch.optim.AdamW(network.parameters(), lr=rate, weight_decay=0.01)
+    schedule = torch.optim.lr_scheduler.OneCycleLR(optimizer, rate, steps, pct_start=0.1)
     started, running = time.monotonic(), 0.0
     for step in range(steps):
-        scenes, pictures, places = batch(FIRST_SEED["judge"] + step * size, size)
+        scenes, pictures, places = batch(FIRST_SEED["judge"] + skip + step * size, size)
         pictures, places = soften(pictures, places, rng)
+        pictures, changed = exchange(pictures, rng)
         with torch.autocast("cpu", torch.bfloat16):
             said = network(pictures.to(memory_format=torch.channels_last))
-        wrong = loss(said, targets(scenes, places))
+        wrong = loss(said, targets(scenes, places, changed))
         optimizer.zero_grad()
         wrong.backward()  # type: ignore[no-untyped-call]
         nn.utils.clip_grad_norm_(network.parameters(), 5.0)
@@ -233,8 +252,18 @@ def main() -> None:
     parser.add_argument("--steps", type=int, default=2000)
     parser.add_argument("--batch", type=int, default=32)
     parser.add_argument("--out", type=Path, default=FOLDER)
+    parser.add_argument("--rate", type=float, default=2e-3, help="highest learning rate")
+    parser.add_argument("--start", type=Path, help="folder of weights to go on from")
+    parser.add_argument("--skip", type=int, default=0, help="seeds that were read before")
     arguments = parser.parse_args()
-    train(arguments.steps, arguments.batch, arguments.out)
+    train(
+        arguments.steps,
+        arguments.batch,
+        arguments.out,
+        rate=arguments.rate,
+        start=arguments.start,
+        skip=arguments.skip,
+    )
 
 
 if __name__ == "__main__":
