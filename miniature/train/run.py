@@ -71,13 +71,25 @@ def fit(
         Steps taken.
     """
     trained = [parameter for parameter in parameters if parameter.requires_grad]
-    optimizer = torch.optim.AdamW(trained, lr=rate, weight_decay=decay, betas=betas)
+    optimizer = torch.optim.AdamW(trained, lr=rate, weight_decay=decay, betas=betas, fused=True)
     log.parent.mkdir(parents=True, exist_ok=True)
     start = said = saved = time.monotonic()
     sums: dict[str, float] = {}
     step, since = 0, 0
+
+    def say(now: float) -> None:
+        line = {
+            "step": step,
+            "seconds": round(now - start),
+            "samples_per_s": round(since * batch / (now - said), 1),
+            **{name: round(value / since, 4) for name, value in sums.items()},
+        }
+        with log.open("a") as file:
+            file.write(json.dumps(line) + "\n")
+        print(line, flush=True)
+
     while (spent := (time.monotonic() - start) / (60 * options.minutes)) < 1:
-        factor = min(1.0, (step + 1) / warm_up) * (0.5 + 0.5 * math.cos(math.pi * spent))
+        factor = min(1.0, (step + 1) / WARM_UP) * (0.5 + 0.5 * math.cos(math.pi * spent))
         for group in optimizer.param_groups:
             group["lr"] = rate * factor
         with torch.autocast(options.device, torch.bfloat16):
@@ -94,19 +106,13 @@ def fit(
             sums[name] = sums.get(name, 0.0) + float(term.detach())
         now = time.monotonic()
         if now - said >= 60:
-            line = {
-                "step": step,
-                "seconds": round(now - start),
-                "samples_per_s": round(since * batch / (now - said), 1),
-                **{name: round(value / since, 4) for name, value in sums.items()},
-            }
-            with log.open("a") as file:
-                file.write(json.dumps(line) + "\n")
-            print(line, flush=True)
+            say(now)
             said, sums, since = now, {}, 0
         if now - saved >= 300:
             save()
             saved = now
+    if since:
+        say(time.monotonic())
     save()
     return step
 

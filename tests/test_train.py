@@ -1,0 +1,101 @@
+"""The training recipes: what they teach is true, and a run leaves weights and a log."""
+
+from __future__ import annotations
+
+import argparse
+import json
+from pathlib import Path
+
+import numpy as np
+import torch
+from torch import nn
+
+from miniature.train import blip, clip, owl
+from miniature.train.data import bert_tokenizer, clip_tokenizer, pixels, scenes, softened
+from miniature.train.run import WeightAverage, fit
+from miniature.world.splits import held_out_colours
+
+
+def test_a_run_lowers_the_loss_logs_it_and_saves(tmp_path: Path) -> None:
+    layer = nn.Linear(4, 1)
+    average = WeightAverage(layer)
+    x = torch.randn(64, 4)
+    saved: list[float] = []
+
+    def loss(step: int) -> dict[str, torch.Tensor]:
+        return {"square": (layer(x) - x.sum(1, keepdim=True)).float().square().mean()}
+
+    before = float(loss(0)["square"].detach())
+    options = argparse.Namespace(minutes=0.02, device="cpu")
+    steps = fit(
+        layer.parameters(),
+        loss,
+        lambda: saved.append(float(loss(0)["square"].detach())),
+        options=options,
+        log=tmp_path / "train.jsonl",
+        batch=64,
+        rate=0.05,
+        average=average,
+    )
+    assert saved
+    assert saved[-1] < before
+    assert average.steps == steps
+    line = json.loads((tmp_path / "train.jsonl").read_text().splitlines()[-1])
+    assert line["step"] == steps
+
+
+def test_patches_are_labelled_by_what_covers_them() -> None:
+    batch = scenes(0, 16)
+    names, tones = clip.patch_labels(batch)
+    for row, scene in enumerate(batch):
+        seen = {clip.NAMES[i] for i in names[row].tolist() if i < len(clip.NAMES)}
+        assert seen == {thing.name for thing in scene.things}
+        colours = {clip.TONES[i] for i in tones[row].tolist() if i >= 0}
+        assert colours == {thing.colour for thing in scene.things if thing.colour}
+
+
+def test_the_detector_is_never_asked_for_held_out_colours() -> None:
+    rng = np.random.default_rng(0)
+    for first in range(0, 320, 32):
+        assert not held_out_colours() & set(owl.phrases(scenes(first, 32), rng))
+
+
+def test_every_object_has_a_patch_that_answers_for_it() -> None:
+    batch = scenes(0, 16)
+    asked = owl.phrases(batch, np.random.default_rng(0))
+    labels, found, _ = owl.targets(batch, asked)
+    for row, scene in enumerate(batch):
+        said = {asked[i] for i in labels[row].any(0).nonzero().flatten().tolist()}
+        assert {(thing.name, None) for thing in scene.things} <= said
+        assert found[row].sum() >= len(scene.things)
+
+
+def test_softening_leaves_its_input_and_its_range_alone() -> None:
+    x = pixels(scenes(0, 8))
+    before = x.clone()
+    y = softened(x, np.random.default_rng(0))
+    assert torch.equal(x, before)
+    assert y.shape == x.shape
+    assert float(y.abs().max()) <= 1
+    assert not torch.equal(x, y)
+
+
+def test_tokenizers_know_every_word_and_start_the_same_each_time() -> None:
+    tokenizer = clip_tokenizer()
+    sentence = "two strawberries to the left of an airplane"
+    assert tokenizer(sentence).input_ids == clip_tokenizer()(sentence).input_ids
+    assert tokenizer.eos_token_id == len(tokenizer) - 1
+    words = bert_tokenizer()
+    assert words.unk_token_id not in words(f"question: {sentence}? answer: yes").input_ids
+
+
+def test_the_captioner_starts_with_the_eyes_of_clip() -> None:
+    torch.manual_seed(0)
+    tower = clip.network(100, 98, 99)
+    model = blip.network(100, 2, 3, tower)
+    x = pixels(scenes(0, 8))
+    with torch.no_grad():
+        ours = model.vision_model(x).last_hidden_state
+        theirs = tower.vision_model(x).last_hidden_state
+    # the folded norm is exact but for each token's own deviation
+    assert torch.nn.functional.cosine_similarity(ours, theirs, dim=-1).mean() > 0.9
