@@ -5,10 +5,10 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from benchmarks.expectation import Expectation, Wanted
+from benchmarks.expectation import KINDS, Expectation, Wanted
 from benchmarks.judge import Judge, SeenThing, Sight, overlap
 from benchmarks.judge_accuracy import claims, measure, whole_scene_right
-from benchmarks.stickereval_prompts import EACH, KINDS, load, make
+from benchmarks.stickereval_prompts import EACH, load, make
 from miniature.world.scene import boxes, draw, sample
 from miniature.world.splits import FIRST_SEED
 

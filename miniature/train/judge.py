@@ -49,7 +49,8 @@ class Residual(nn.Module):
     def forward(self, x: Tensor) -> Tensor:
         """(B, C, H, W) to (B, C, H, W)."""
         inside = self.first_norm(self.first(x)).relu()
-        return (x + self.second_norm(self.second(inside))).relu()
+        joined: Tensor = x + self.second_norm(self.second(inside))
+        return joined.relu()
 
 
 def _down(width: int, wider: int) -> nn.Sequential:
@@ -218,7 +219,7 @@ def train(steps: int, size: int, out: Path, *, rate: float, start: Path | None, 
     network = JudgeNetwork()
     if start is not None:
         network.load_state_dict(load_file(start / "model.safetensors"))
-    network = network.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
+    network = network.to(memory_format=torch.channels_last)
     optimizer = torch.optim.AdamW(network.parameters(), lr=rate, weight_decay=0.01)
     schedule = torch.optim.lr_scheduler.OneCycleLR(optimizer, rate, steps, pct_start=0.1)
     started, running = time.monotonic(), 0.0
