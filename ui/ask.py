@@ -13,9 +13,9 @@ import typer
 from rich.console import Console
 
 from tools.errors import InvalidInput, Unavailable
-from ui.console import complain, print_json, screen
+from ui.console import Interrupted, print_json, screen
 from ui.home import store_folder
-from ui.pictures import out_folder, read_pictures, shown, write_picture
+from ui.pictures import drop_if_empty, out_folder, read_pictures, shown, write_picture
 from ui.specialists import ImageOption, JsonOption, OutOption, ProfileOption, open_toolbox
 
 if TYPE_CHECKING:
@@ -84,11 +84,9 @@ def run(
         if files or out is not None:
             _write_json(report, folder / "run.json")
     except KeyboardInterrupt:
-        _keep(follower.made, store, folder)
-        raise
+        raise Interrupted(_keep(follower.made, store, folder)) from None
     finally:
-        if not any(folder.iterdir()):
-            folder.rmdir()
+        drop_if_empty(folder)
     if as_json:
         print_json(report)
     elif result.images or result.calls:
@@ -182,12 +180,14 @@ def _draw_evidence(
     return drawn
 
 
-def _keep(made: Sequence[str], store: Store, folder: Path) -> None:
-    """After Ctrl-C: hand over what was drawn so far."""
+def _keep(made: Sequence[str], store: Store, folder: Path) -> str:
+    """After Ctrl-C: hand over what was drawn so far; says how much and where."""
     for number, identity in enumerate(made, start=1):
         write_picture(store.get(identity), folder / f"unfinished{number}.png")
-    if made:
-        complain(f"{len(made)} pictures drawn so far are in {shown(folder)}", word="interrupted")
+    if not made:
+        return "nothing was drawn yet"
+    pictures = f"{len(made)} picture{'s' if len(made) > 1 else ''}"
+    return f"{pictures} drawn so far: {shown(folder)}/unfinished1.png …"
 
 
 def _write_json(report: dict[str, Any], path: Path) -> None:

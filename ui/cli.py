@@ -18,7 +18,7 @@ import typer
 
 from tools.errors import ToolError
 from ui import ask, checkpoints, doctor, specialists, world
-from ui.console import complain
+from ui.console import Interrupted, complain
 
 BAD_INPUT = 2
 INTERRUPTED = 130
@@ -74,6 +74,9 @@ def call(arguments: Sequence[str]) -> int:
     except ToolError as error:
         complain(str(error))
         return BAD_INPUT
+    except Interrupted as interrupted:
+        complain(str(interrupted), word="interrupted")
+        return INTERRUPTED
     except OSError as error:
         if error.errno == errno.EPIPE:
             sys.stdout = None  # the reader has left: nothing to flush
@@ -81,7 +84,7 @@ def call(arguments: Sequence[str]) -> int:
         complain(_disk(error))
         return BAD_INPUT
     if code == INTERRUPTED:
-        complain("what was finished so far is kept", word="interrupted")
+        complain("what was finished by now is kept", word="interrupted")
     return code if isinstance(code, int) else 0
 
 

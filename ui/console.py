@@ -29,6 +29,10 @@ class _Steps(ProgressColumn):
         return Text(f"{task.completed:.0f}/{task.total:.0f}" if known else "loading", "dim")
 
 
+class Interrupted(Exception):  # noqa: N818 - the person's wish, not an error
+    """Ctrl-C, after what was finished has been kept; says where."""
+
+
 def screen(*, json_wanted: bool = False) -> Console:
     """Where to talk to a person: stdout, or stderr when stdout is kept for JSON."""
     return Console(stderr=json_wanted, highlight=False)

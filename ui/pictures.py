@@ -11,6 +11,7 @@ from rich.console import Console
 from tools.values import Image, load_image
 from ui.console import note
 
+OUT = Path("sightloop-out")
 SLUG_WORDS = 6
 
 
@@ -42,13 +43,20 @@ def out_folder(given: Path | None, words: str) -> Path:
     slug = "-".join(re.findall(r"[a-z0-9]+", words.lower())[:SLUG_WORDS]) or "pictures"
     number = 1
     while True:
-        folder = Path("sightloop-out") / (slug if number == 1 else f"{slug}-{number}")
+        folder = OUT / (slug if number == 1 else f"{slug}-{number}")
         try:
             folder.mkdir(parents=True)
         except FileExistsError:
             number += 1
         else:
             return folder
+
+
+def drop_if_empty(folder: Path) -> None:
+    """Take back a folder that nothing was written to."""
+    for each in (folder, folder.parent) if folder.parent == OUT else (folder,):
+        if not any(each.iterdir()):
+            each.rmdir()
 
 
 def write_picture(image: Image, path: Path) -> Path:
