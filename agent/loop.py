@@ -7,11 +7,11 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import AsyncIterator, Sequence
-from typing import Literal
+from typing import TYPE_CHECKING, Literal
 
 from agent.budget import Budget, MeteredToolbox
 from agent.events import Done, Event, Failed
-from agent.graph import MOST_STEPS, build
+from agent.graph import MOST_STEPS, compiled
 from agent.keeping import Keeper
 from agent.planner import Planner
 from agent.state import RunResult
@@ -21,6 +21,12 @@ from agent.trace import Trace
 from tools.errors import InvalidInput, ToolError
 from tools.toolbox import Toolbox
 from tools.values import Image
+
+if TYPE_CHECKING:
+    from langchain_core.runnables import RunnableConfig
+    from langgraph.graph.state import CompiledStateGraph
+
+    Graph = CompiledStateGraph[LoopState, Steps, LoopState, LoopState]
 
 Ended = Literal["done", "failed", "cancelled"]
 
@@ -54,8 +60,7 @@ async def run(
     Raises:
         asyncio.CancelledError: the task was cancelled; pictures drawn so far are in the store.
     """
-    import langgraph.graph  # noqa: F401 - its second of import is start-up, not the run's time
-
+    graph = compiled()  # its second of import is start-up, not the run's time
     events: asyncio.Queue[Event | None] = asyncio.Queue()
     try:
         work = _Work(request, images, toolbox, planner, store, seed, budget_s, loop, conversation)
@@ -63,7 +68,7 @@ async def run(
     except ToolError as error:
         yield _failed(error)
         return
-    task = asyncio.create_task(work.go())
+    task = asyncio.create_task(work.go(graph))
     result: RunResult | None = None
     failure: ToolError | None = None
     ended: Ended = "cancelled"
@@ -134,12 +139,12 @@ class _Work:
         )
         self.run.board.pictures = self.keeper.take_in(self.images)
 
-    async def go(self) -> RunResult:
+    async def go(self, graph: Graph) -> RunResult:
         """Run the graph; the stream of events ends when it does."""
         try:
-            graph = build(Steps(self.run))
             start: LoopState = {}
-            state = await graph.ainvoke(start, {"recursion_limit": MOST_STEPS})
+            limit: RunnableConfig = {"recursion_limit": MOST_STEPS}
+            state = await graph.ainvoke(start, limit, context=Steps(self.run))
             result: RunResult = state["result"]
             return result
         finally:

@@ -84,11 +84,11 @@ class Run:
         self.send.put_nowait(event)
 
 
+@dataclass
 class Steps:
     """The steps of one run."""
 
-    def __init__(self, run: Run) -> None:
-        self.run = run
+    run: Run
 
     async def plan(self, state: LoopState) -> LoopState:
         """Ask the planner, and check what it plans before anything runs."""
@@ -144,9 +144,11 @@ class Steps:
                 drawings[call.id] = self._drawing(record, claims[call.id])
         lost = dependents(plan.calls, open_calls - drawings.keys())
         await self._act([c for c in plan.calls if c.id in lost])  # to be skipped, and told so
-        failed = [r for r in run.board.records.values() if r.status == "failed"]
+        ended = [
+            run.board.records[call.id].status for call in plan.calls if call.id in run.board.records
+        ]
         update: LoopState = {"drawings": drawings, "mending": False}
-        if failed and not drawings and state.get("plans", 0) < PLANS:
+        if "failed" in ended and not drawings and state.get("plans", 0) < PLANS:
             update["mending"] = True
             update["observations"] = run.board.observations()
         if not any(r.status == "done" for r in run.board.records.values()):

@@ -35,13 +35,15 @@ REQUEST = "Please draw a red box to the left of a blue bar."
 class NeverRight(Generate):
     """Paint, always wrong."""
 
-    right = staticmethod(lambda seed: False)
+    def right(self, seed: int) -> bool:
+        return False
 
 
 class AlwaysRight(Generate):
     """Paint, always right."""
 
-    right = staticmethod(lambda seed: True)
+    def right(self, seed: int) -> bool:
+        return True
 
 
 class Slow(NeverRight):
