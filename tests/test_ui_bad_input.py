@@ -129,7 +129,7 @@ def test_a_picture_that_is_converted_is_said_in_one_line(
     [
         (["run", ""], "the request is empty"),
         (["run", "  \n"], "the request is empty"),
-        (["plan", "x" * 5000], "at most 4000 are read"),
+        (["plan", "x" * 5000], "at most 2000 are read"),
         (["run"], "Missing argument 'TEXT'"),
         (["run", "a dog", "--budget", "soon"], "'--budget'"),
         (["run", "a dog", "--seed", -1], "'--seed'"),

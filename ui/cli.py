@@ -78,9 +78,6 @@ def call(arguments: Sequence[str]) -> int:
         complain(str(interrupted), word="interrupted")
         return INTERRUPTED
     except OSError as error:
-        if error.errno == errno.EPIPE:
-            sys.stdout = None  # the reader has left: nothing to flush
-            return 1
         complain(_disk(error))
         return BAD_INPUT
     if code == INTERRUPTED:
