@@ -206,3 +206,10 @@ def test_a_wrong_profile_is_refused_in_one_line(text: str, says: str, tmp_path: 
 def test_an_unknown_profile_is_answered_with_those_there_are(name: str) -> None:
     with pytest.raises(InvalidInput, match="there are: miniature, sd15"):
         load_profile(name)
+
+
+async def test_tools_load_ahead_of_need(make: Make) -> None:
+    toolbox = make()
+    toolbox.warm(["score"])
+    result = await toolbox.call("score", ScoreInput(image=NOISE, text="a dog"))
+    assert result == await make().call("score", ScoreInput(image=NOISE, text="a dog"))
