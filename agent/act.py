@@ -27,7 +27,7 @@ Emit = Callable[[Event], None]
 class Board:
     """What the calls of a run have given so far; a cancelled run leaves it as it stands."""
 
-    pictures: dict[str, Image] = field(default_factory=dict)
+    pictures: Mapping[str, Image] = field(default_factory=dict)
     """Handle to picture, as calls may name them."""
     outputs: dict[str, Record] = field(default_factory=dict)
     """Call id to what it gave."""

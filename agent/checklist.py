@@ -35,12 +35,19 @@ class Claim(Record):
     several: bool = Field(default=False, description="whether the subject is more than one thing")
 
 
-def compile_checklist(request: str) -> tuple[Claim, ...]:
+def compile_checklist(request: str, prompt: str | None = None) -> tuple[Claim, ...]:
     """The claims in a request for a picture, in the order of the words.
 
     Questions, small talk and work on pictures that are already there give none.
+
+    Args:
+        request: plain English.
+        prompt: what a planner made of the request. A word that the request uses bare, without
+            article, number or colour, is taken for a thing only if the prompt has it too.
     """
     found = read_descriptions(descriptions(request))
+    if prompt is not None:
+        _drop_doubtful(found, prompt)
     claims: list[Claim] = []
     for thing in found.things:
         claims += _thing_claims(thing, found)
@@ -55,6 +62,17 @@ def compile_checklist(request: str) -> tuple[Claim, ...]:
             )
         )
     return tuple(dict.fromkeys(claims))
+
+
+def _drop_doubtful(found: Description, prompt: str) -> None:
+    drawn = {words.singular(word) for word in prompt.lower().replace(",", " ").split()}
+    doubtful = [t for t in found.things if t.bare and not drawn.issuperset(t.noun.split())]
+    found.things = [thing for thing in found.things if thing not in doubtful]
+    found.relations = [
+        relation
+        for relation in found.relations
+        if relation[0] not in doubtful and relation[2] not in doubtful
+    ]
 
 
 def _thing_claims(thing: Thing, found: Description) -> list[Claim]:

@@ -44,6 +44,8 @@ class Thing:
     """How often it was brought up anew: `a cat and another cat` is 2."""
     single: bool = False
     """Named with `a` or `an`, which `only` turns into exactly one."""
+    bare: bool = False
+    """Named without article, number or colour: perhaps no thing at all."""
     place: Side | None = None
 
 
@@ -218,7 +220,8 @@ class _Reader:
                         thing.count = (thing.count or 1) + (count or 1)
                 return thing
         many = phrase.many or (self.inexact and (phrase.count or 1) > 1)
-        thing = Thing(phrase.noun, colour, count, many, single=single)
+        plain = not (phrase.determiner or phrase.colours or phrase.count or many)
+        thing = Thing(phrase.noun, colour, count, many, single=single, bare=plain)
         self.found.things.append(thing)
         return thing
 

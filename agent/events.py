@@ -110,7 +110,7 @@ class Failed(Record):
     """The run is over without a result; nothing that was kept before is lost."""
 
     type: Literal["error"] = "error"
-    kind: Literal["invalid_input", "unavailable", "cancelled"]
+    kind: Literal["invalid_input", "unavailable"]
     message: str
 
 

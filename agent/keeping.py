@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import re
-from collections.abc import Sequence
+from collections.abc import Iterator, Mapping, Sequence
 
 from agent.state import CallRecord, ImageRecord
 from agent.store import Origin, Store, libraries
@@ -15,11 +15,32 @@ from tools.values import Image
 PICTURE_ID = re.compile(r"[0-9a-f]{64}")
 
 
+class Album(Mapping[str, Image]):
+    """Handle to picture; a picture is read from the store when somebody first looks at it."""
+
+    def __init__(self, store: Store, handles: Mapping[str, str], known: dict[str, Image]) -> None:
+        self._store = store
+        self._handles = handles
+        self._known = known
+
+    def __getitem__(self, handle: str) -> Image:
+        identity = self._handles[handle]
+        if identity not in self._known:
+            self._known[identity] = self._store.get(identity)
+        return self._known[identity]
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self._handles)
+
+    def __len__(self) -> int:
+        return len(self._handles)
+
+
 class Keeper:
     """Keeps what is drawn, in the background, and names what is handed over.
 
     Attributes:
-        pixels: every picture of this run by id.
+        pixels: pictures of this run by id, those it was given as soon as they are looked at.
     """
 
     def __init__(self, store: Store, conversation: str, toolbox: Toolbox) -> None:
@@ -31,7 +52,7 @@ class Keeper:
         self._parents: dict[str, tuple[str, ...]] = {}
         self._names: dict[str, str] = {}
 
-    def take_in(self, images: Sequence[Image]) -> dict[str, Image]:
+    def take_in(self, images: Sequence[Image]) -> Mapping[str, Image]:
         """Keep pictures that a person brought, and name them.
 
         Returns:
@@ -45,10 +66,7 @@ class Keeper:
             self.pixels[image.id] = image
         handles = self._store.handles(self._conversation)
         self._names = {identity: handle for handle, identity in handles.items()}
-        for identity in handles.values():
-            if identity not in self.pixels:
-                self.pixels[identity] = self._store.get(identity)
-        return {handle: self.pixels[identity] for handle, identity in handles.items()}
+        return Album(self._store, handles, self.pixels)
 
     def keep(self, record: CallRecord, output: Record) -> None:
         """Start to write the pictures that a call gave."""

@@ -298,13 +298,21 @@ class Steps:
     def _checklist(self, plan: Plan) -> dict[str, tuple[Claim, ...]]:
         """Claims of each drawing call: from the request, or, where a plan draws several
         pictures or the request says nothing that can be checked, from the call's own prompt.
+        In a follow-up the request may say only what changes, so there both count.
         """
         tools = self.run.toolbox
-        calls = [call for call in plan.calls if draws(tools.tool(call.tool))]
-        whole = compile_checklist(self.run.request) if len(calls) == 1 else ()
-        return {
-            call.id: whole or compile_checklist(str(call.input.get("prompt", ""))) for call in calls
+        prompts = {
+            call.id: str(call.input.get("prompt", ""))
+            for call in plan.calls
+            if draws(tools.tool(call.tool))
         }
+        claims: dict[str, tuple[Claim, ...]] = {}
+        for call, prompt in prompts.items():
+            own = compile_checklist(prompt)
+            asked = compile_checklist(self.run.request, prompt) if len(prompts) == 1 else ()
+            both = (*asked, *own) if self.run.history else asked or own
+            claims[call] = tuple(dict.fromkeys(both))
+        return claims
 
     def _drawing(self, record: CallRecord, claims: tuple[Claim, ...]) -> Drawing:
         run, given = self.run, record.input

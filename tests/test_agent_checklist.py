@@ -271,6 +271,18 @@ def test_the_same_request_gives_the_same_claims_whatever_the_voice() -> None:
     assert len({compile_checklist(voice) for voice in voices}) == 1
 
 
+def test_a_bare_word_counts_as_a_thing_only_if_the_prompt_has_it_too() -> None:
+    request = "sick drawing idea thingy, cow to the right of a tractor"
+    texts = [claim.text for claim in compile_checklist(request, "a cow to the right of a tractor")]
+    assert texts == [
+        "there is a cow",
+        "there is a tractor",
+        "the cow is to the right of the tractor",
+    ]
+    asked = "a cow and a pig"  # what the request names in full is checked, prompt or not
+    assert compile_checklist(asked, "a cow") == compile_checklist(asked)
+
+
 def test_nouns_are_open_and_go_to_singular_and_back() -> None:
     for many, one in (
         ("butterflies", "butterfly"),
