@@ -1,1 +1,1 @@
-"""Profiles: YAML files that say which checkpoint serves each tool, where and in what number format."""
+"""Profiles: YAML files that say which checkpoint serves each tool, where and in what format."""
