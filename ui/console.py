@@ -22,11 +22,11 @@ JSON = Mapping[str, Any] | Sequence[Any]
 
 
 class _Steps(ProgressColumn):
-    """`3/20`, or nothing while a model loads and the number of steps is not known."""
+    """`3/20`, or nothing while the number of steps is not known."""
 
     def render(self, task: Task) -> Text:
         known = task.total is not None
-        return Text(f"{task.completed:.0f}/{task.total:.0f}" if known else "loading", "dim")
+        return Text(f"{task.completed:.0f}/{task.total:.0f}" if known else "", "dim")
 
 
 class Interrupted(Exception):  # noqa: N818 - the person's wish, not an error

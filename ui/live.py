@@ -42,6 +42,7 @@ class Follower:
         self._previews = previews
         self._bar = progress(console)
         self._tasks: dict[str, TaskID] = {}
+        self._between: TaskID | None = None
 
     async def follow(self, stream: AsyncIterator[events.Event]) -> RunResult:
         """Show every event; the result once it is there.
@@ -52,6 +53,7 @@ class Follower:
         """
         result: RunResult | None = None
         with self._bar:
+            self._while_no_tool_runs("planning")
             async for event in stream:
                 if event.type == "done":
                     result = event.result
@@ -66,8 +68,10 @@ class Follower:
 
     def _show(self, event: events.Event) -> None:
         if event.type == "plan":
+            self._while_no_tool_runs(None)
             show_plan(self._console, event.calls, None)
         elif event.type == "tool_started":
+            self._while_no_tool_runs(None)
             self._tasks[event.call] = self._bar.add_task(f"{event.call}  {event.tool}", total=None)
         elif event.type == "progress":
             self._bar.update(self._tasks[event.call], completed=event.step, total=event.total)
@@ -77,6 +81,7 @@ class Follower:
         elif event.type == "tool_finished":
             self._finished(event)
         elif event.type == "message":
+            self._while_no_tool_runs(None)
             self.said = [
                 each.text
                 for each in event.sentences
@@ -101,3 +106,10 @@ class Follower:
             f"[dim]{record.seconds:.1f} s[/]",
             soft_wrap=True,
         )
+        if not self._tasks:
+            self._while_no_tool_runs("checking")
+
+    def _while_no_tool_runs(self, doing: str | None) -> None:
+        if self._between is not None:
+            self._bar.remove_task(self._between)
+        self._between = self._bar.add_task(doing, total=None) if doing else None
