@@ -46,13 +46,6 @@ class Looped:
     overhead: float
 
 
-async def single(prompt: Prompt, toolbox: Toolbox) -> Shot:
-    """The first picture of the prompt's seed."""
-    started = time.perf_counter()
-    images = await _draw(prompt, 1, toolbox)
-    return Shot(images[0], 1, time.perf_counter() - started)
-
-
 async def best_of(prompt: Prompt, number: int, toolbox: Toolbox) -> tuple[Shot, Image]:
     """The one of `number` that `score` likes best, and the first, which is the single shot."""
     started = time.perf_counter()
