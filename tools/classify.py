@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Literal
 
+import numpy as np
 from pydantic import Field
 
 from tools.base import Progress, Record, Text, Tool, share
 from tools.errors import InvalidInput
-from tools.values import Box, Image
+from tools.values import Box, Image, Pixels
 
 if TYPE_CHECKING:
     from models.clip import Clip
@@ -22,6 +23,11 @@ class ClassifyOptions(Record):
         "a photo of {label}",
         pattern=r"\{label\}",
         description="sentence around the label, which brings its article",
+    )
+    outside: Literal["cut", "plain"] = Field(
+        "cut",
+        description="what becomes of the picture outside a box: cut off, so that the box fills "
+        "the network's view, or painted over plain, for networks that know one scale only",
     )
 
 
@@ -88,9 +94,8 @@ class Classify(Tool[ClassifyInput, ClassifyOutput]):
     def answer(
         self, requests: Sequence[ClassifyInput], progress: Progress | None
     ) -> list[ClassifyOutput]:
-        parts = [r.image if r.box is None else r.image.crop(r.box) for r in requests]
         found = self._model.zero_shot(
-            [part.pixels for part in parts],
+            [self._view(request) for request in requests],
             [[self._worded(label) for label in request.labels] for request in requests],
         )
         return [
@@ -104,6 +109,19 @@ class Classify(Tool[ClassifyInput, ClassifyOutput]):
             )
             for request, row in zip(requests, found, strict=True)
         ]
+
+    def _view(self, request: ClassifyInput) -> Pixels:
+        if request.box is None:
+            return request.image.pixels
+        part = request.image.crop(request.box).pixels
+        if self.options.outside == "cut":
+            return part
+        rim = np.concatenate([part[0], part[-1], part[:, 0], part[:, -1]])  # (2W + 2H, 3)
+        view = np.empty_like(request.image.pixels)
+        view[:] = np.median(rim, axis=0)
+        x, y = int(request.box[0]), int(request.box[1])
+        view[y : y + part.shape[0], x : x + part.shape[1]] = part
+        return view
 
     def _worded(self, label: str) -> str:
         first = label.split()[0].lower()
