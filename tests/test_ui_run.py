@@ -133,6 +133,9 @@ def test_a_request_that_needs_a_picture_asks_for_one(
     assert "-i PATH" in ended.err
     assert len(ended.err.splitlines()) == 1
     assert "needs a picture" in json.loads(ended.out)["reply"]
+    plan = sightloop("plan", words[1], "--profile", profile, "--llm", script(DESCRIBE))
+    assert plan.code == 0
+    assert "needs a picture" in plan.out
 
 
 def test_a_plan_is_shown_and_nothing_is_run(

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 from rich.console import Console
 
+from agent.reply import ASK_FOR_A_PICTURE
 from tools.errors import InvalidInput, Unavailable
 from ui.console import Interrupted, print_json, screen
 from ui.home import store_folder
@@ -57,22 +58,21 @@ def run(
     planner = _planner(llm, console)
 
     from agent import loop
-    from agent.reply import ASK_FOR_A_PICTURE
     from agent.store import Store
     from ui.live import Follower
     from ui.report import run_report
-    from ui.show import show_checks, show_end
 
     store = Store(store_folder())
     folder = out_folder(out, request)
     follower = Follower(console, folder / "previews")
+    chosen = secrets.randbelow(2**31) if seed is None else seed
     stream = loop.run(
         request,
         pictures,
         toolbox=toolbox,
         planner=planner,
         store=store,
-        seed=secrets.randbelow(2**31) if seed is None else seed,
+        seed=chosen,
         budget_s=budget,
         loop=not no_loop,
     )
@@ -89,12 +89,10 @@ def run(
         drop_if_empty(folder)
     if as_json:
         print_json(report)
-    elif result.images or result.calls:
-        if result.checks:
-            show_checks(console, result.checks)
-        show_end(console, follower.said, [shown(path) for path in (*files.values(), *drawn)])
-    elif result.reply != ASK_FOR_A_PICTURE:
-        show_end(console, [result.reply], [])
+    else:
+        _show(console, result, follower.said, [*files.values(), *drawn])
+        if files and seed is None:
+            console.print(f"[dim]--seed {chosen} draws it again[/]")
     if result.reply == ASK_FOR_A_PICTURE:
         raise InvalidInput(f"{ASK_FOR_A_PICTURE} Give it with -i PATH.")
     if result.stopped == "failed":
@@ -115,14 +113,18 @@ def plan(
     toolbox = open_toolbox(profile)
     planner = _planner(llm, console)
 
-    from agent.plan import validate
+    from agent.plan import Plan, validate
     from agent.planner import PlanRequest
+    from agent.requests import asks_about_a_picture
     from ui.report import plan_report
     from ui.show import show_plan
 
     handles = tuple(f"img{number}" for number in range(1, len(pictures) + 1))
-    made = asyncio.run(planner.plan(PlanRequest(request, toolbox, handles=handles)))
-    validate(made, toolbox, handles)
+    if not handles and asks_about_a_picture(request):
+        made = Plan(reply=ASK_FOR_A_PICTURE)
+    else:
+        made = asyncio.run(planner.plan(PlanRequest(request, toolbox, handles=handles)))
+        validate(made, toolbox, handles)
     if as_json:
         print_json(plan_report(made))
     else:
@@ -178,6 +180,18 @@ def _draw_evidence(
             picture = boxes_over(store.get(each.id), boxes)
             drawn.append(str(write_picture(picture, folder / f"{each.handle}-boxes.png")))
     return drawn
+
+
+def _show(console: Console, result: RunResult, said: list[str], files: list[str]) -> None:
+    """What came of a run, for a person; what failed is said as an error instead."""
+    from ui.show import show_checks, show_end
+
+    if result.checks:
+        show_checks(console, result.checks)
+    if result.calls and result.stopped != "failed":
+        show_end(console, said, [shown(file) for file in files])
+    elif result.stopped == "reply" and result.reply != ASK_FOR_A_PICTURE:
+        show_end(console, [result.reply], [])
 
 
 def _keep(made: Sequence[str], store: Store, folder: Path) -> str:
