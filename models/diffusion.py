@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import threading
 from collections.abc import Callable, Sequence
 from functools import cache
 from typing import Any, NamedTuple
@@ -34,6 +35,7 @@ class Diffusion:
 
     def __init__(self, pipeline: Any) -> None:
         self._pipeline = pipeline
+        self._alone = threading.Lock()  # the scheduler keeps the state of one run at a time
         side = pipeline.unet.config.sample_size * pipeline.vae_scale_factor
         self.size_wh: tuple[int, int] = (side, side)
         """What it was trained to draw, width and height in pixels."""
@@ -64,18 +66,19 @@ class Diffusion:
         Returns:
             For each order RGB, uint8, (H, W, 3).
         """
-        made = self._pipeline(
-            prompt=[order.prompt for order in orders],
-            negative_prompt=[order.negative for order in orders],
-            # On the CPU whatever the device, so that a seed means the same noise everywhere.
-            generator=[torch.Generator("cpu").manual_seed(order.seed) for order in orders],
-            num_inference_steps=steps,
-            guidance_scale=guidance,
-            width=size_wh[0],
-            height=size_wh[1],
-            output_type="latent",
-            callback_on_step_end=None if on_step is None else self._reporter(on_step, steps),
-        )
+        with self._alone:
+            made = self._pipeline(
+                prompt=[order.prompt for order in orders],
+                negative_prompt=[order.negative for order in orders],
+                # On the CPU whatever the device: a seed means the same noise everywhere.
+                generator=[torch.Generator("cpu").manual_seed(order.seed) for order in orders],
+                num_inference_steps=steps,
+                guidance_scale=guidance,
+                width=size_wh[0],
+                height=size_wh[1],
+                output_type="latent",
+                callback_on_step_end=None if on_step is None else self._reporter(on_step, steps),
+            )
         return self._decode(made.images)
 
     def _reporter(self, on_step: OnStep, steps: int) -> Callable[..., dict[str, Any]]:

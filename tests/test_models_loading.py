@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import shutil
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import numpy as np
@@ -199,3 +200,15 @@ def test_a_pipeline_with_a_damaged_part_is_unavailable(
             save_file(tensors, file, metadata={"format": "pt"})
     with pytest.raises(Unavailable, match=r"cannot be loaded|lacks|has no tokenizer"):
         diffusion.load(str(folder), "cpu", "auto")
+
+
+def test_two_threads_that_draw_at_once_do_not_mix(tiny: Path) -> None:
+    network = diffusion.load(str(tiny / "diffusion-tiny"), "cpu", "auto")
+
+    def draw(seed: int) -> np.ndarray:
+        order = diffusion.Order("a dog", "", seed)
+        return network.draw([order], steps=4, guidance=3.0, size_wh=(64, 64))[0]
+
+    alone = [draw(seed) for seed in range(4)]
+    with ThreadPoolExecutor(4) as pool:
+        assert np.array_equal(list(pool.map(draw, range(4))), alone)
