@@ -20,6 +20,7 @@ Named = Annotated[
 @app.command("list")
 def list_(as_json: JsonOption = False) -> None:
     """List the checkpoints of every profile: who uses them, are they here, their licence."""
+    from agent import embedded_weights
     from models import weights
     from tools.profile import load_profile, profile_names
 
@@ -39,6 +40,15 @@ def list_(as_json: JsonOption = False) -> None:
                 },
             )
             row["used_by"].append({"profile": profile, "tool": tool})
+    language_model = embedded_weights.present()
+    rows[embedded_weights.FILE] = {
+        "checkpoint": embedded_weights.FILE,
+        "what": "the planner's language model",
+        "licence": "Apache-2.0",
+        "paper": "Ben Allal et al. 2025, arXiv:2502.02737",
+        "path": str(language_model) if language_model else None,
+        "used_by": [],
+    }
     if as_json:
         print_json({"checkpoints": list(rows.values())})
         return
@@ -49,11 +59,12 @@ def list_(as_json: JsonOption = False) -> None:
             users.setdefault(use["profile"], []).append(use["tool"])
         here = "[green]here[/]" if row["path"] else "[yellow]not here[/]"
         console.print(f"[bold]{row['checkpoint']}[/]  {here}", soft_wrap=True)
+        console.print(f"    {row['what']}", soft_wrap=True)
         for profile, tools in users.items():
             console.print(f"    {', '.join(tools)} of profile {profile}", soft_wrap=True)
         console.print(f"    [dim]{row['licence']}[/]", soft_wrap=True)
     if not all(row["path"] for row in rows.values()):
-        console.print("\n`sightloop models pull NAME` fetches one that is not here.")
+        console.print("\n`sightloop models pull` fetches what is not here: NAME, or --profile P.")
 
 
 @app.command()
