@@ -98,6 +98,21 @@ def tiny(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return folder
 
 
+@pytest.fixture(scope="session")
+def profile(tiny: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A profile over the untrained networks."""
+    path = tmp_path_factory.mktemp("profile") / "tiny.yaml"
+    path.write_text(
+        "tools:\n"
+        f"  generate: {{checkpoint: {tiny}/diffusion-tiny, options: {{steps: 4}}}}\n"
+        f"  caption: {{checkpoint: {tiny}/blip}}\n"
+        f"  vqa: {{checkpoint: {tiny}/blip-vqa}}\n"
+        f"  ground: {{checkpoint: {tiny}/owl}}\n"
+        f"  classify: {{checkpoint: {tiny}/clip}}\n"
+    )
+    return path
+
+
 class Ended(NamedTuple):
     """How a command line ended."""
 

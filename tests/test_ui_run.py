@@ -23,21 +23,6 @@ ROOT = Path(__file__).resolve().parents[1]
 REQUEST = "two red apples"
 
 
-@pytest.fixture(scope="session")
-def profile(tiny: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A profile over the untrained networks."""
-    path = tmp_path_factory.mktemp("profile") / "tiny.yaml"
-    path.write_text(
-        "tools:\n"
-        f"  generate: {{checkpoint: {tiny}/diffusion-tiny, options: {{steps: 4}}}}\n"
-        f"  caption: {{checkpoint: {tiny}/blip}}\n"
-        f"  vqa: {{checkpoint: {tiny}/blip-vqa}}\n"
-        f"  ground: {{checkpoint: {tiny}/owl}}\n"
-        f"  classify: {{checkpoint: {tiny}/clip}}\n"
-    )
-    return path
-
-
 @pytest.fixture
 def script(tmp_path: Path) -> Callable[..., str]:
     """Writes a scripted planner; what --llm takes."""
