@@ -85,6 +85,11 @@ class Keeper:
         writing = asyncio.to_thread(self._write, record, tuple(images), tuple(seeds), parents)
         self._writing.append(asyncio.create_task(writing))
 
+    def forget(self, identities: set[str]) -> None:
+        """Let go of pixels that nobody will ask for again; the store has them."""
+        for identity in identities:
+            self.pixels.pop(identity, None)
+
     async def written(self) -> None:
         """Wait until all is on disk.
 

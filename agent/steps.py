@@ -180,6 +180,7 @@ class Steps:
                     for check in one.checks:
                         run.emit(Checked(image=one.image, check=check))
             drawings[name] = after
+            run.keeper.forget({one.image for one in verified} - {one.image for one in after.best})
         return {"drawings": drawings, "stopped": self._verdict(drawings)}
 
     async def refine(self, state: LoopState) -> LoopState:
@@ -221,6 +222,7 @@ class Steps:
         except TimeoutError:
             return {"stopped": "budget"}
         record = run.board.records[call]
+        run.board.outputs.pop(call, None)  # its pictures live on in the keeper, while they matter
         drawn = self._candidates(record, index)
         drawings[drawing.call] = drawing.model_copy(
             update={
