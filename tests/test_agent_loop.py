@@ -352,3 +352,22 @@ async def test_the_agent_itself_costs_next_to_nothing(store: Store) -> None:
         await events_of(store, Scripted(drawing()), tools=toolbox(Working), budget_s=3)
     )
     assert result.budget.overhead < 0.1  # a busy test machine; the benchmark measures the 2 %
+
+
+async def test_in_a_follow_up_what_was_said_before_is_checked_as_well(store: Store) -> None:
+    await events_of(store, Scripted(drawing()), seed=4)
+    (conversation,) = store.conversations()
+    plan = drawing("a red box to the left of a blue bar on a white background")
+    events = await events_of(
+        store,
+        Scripted(plan),
+        "now on a white background, please",
+        conversation=conversation,
+        tools=toolbox(AlwaysRight),
+    )
+    assert {check.claim.kind for check in result_of(events).checks} == {
+        "exists",
+        "colour",
+        "relation",
+        "background",
+    }
