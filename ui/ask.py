@@ -187,7 +187,7 @@ def _show(console: Console, result: RunResult, said: list[str], files: list[str]
     from ui.show import show_checks, show_end
 
     if result.checks:
-        show_checks(console, result.checks)
+        show_checks(console, result.checks, {each.id: each.handle for each in result.images})
     if result.calls and result.stopped != "failed":
         show_end(console, said, [shown(file) for file in files])
     elif result.stopped == "reply" and result.reply != ASK_FOR_A_PICTURE:

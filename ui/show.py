@@ -34,15 +34,23 @@ def show_plan(console: Console, calls: Sequence[Call], reply: str | None) -> Non
         console.print(escape(reply), soft_wrap=True)
 
 
-def show_checks(console: Console, checks: Sequence[Check]) -> None:
-    """A table: claim, verdict, what each witness said; and how many hold."""
+def show_checks(console: Console, checks: Sequence[Check], handles: Mapping[str, str]) -> None:
+    """A table: claim, verdict, what each witness said; and how many hold.
+
+    Args:
+        handles: id of each picture to its name, which is shown where there are several.
+    """
+    several = len(handles) > 1
     table = Table(box=SIMPLE_HEAD, pad_edge=False, padding=(0, 2, 0, 0), header_style="bold")
+    if several:
+        table.add_column("picture")
     table.add_column("check", overflow="fold")
     table.add_column("verdict")
     table.add_column("evidence", overflow="fold")
     for check in checks:
         said = "\n".join(f"[dim]{each.name}:[/] {escape(each.detail)}" for each in check.witnesses)
-        table.add_row(escape(check.claim.text), VERDICTS[check.verdict], said)
+        of = [handles.get(str(check.evidence.get("image")), "")] if several else []
+        table.add_row(*of, escape(check.claim.text), VERDICTS[check.verdict], said)
     console.print(table)
     verdicts = Counter(check.verdict for check in checks)
     rest = "".join(f", {verdicts[word]} {word}" for word in ("fail", "unsure") if verdicts[word])
