@@ -87,10 +87,13 @@ def call(arguments: Sequence[str]) -> int:
 
 def _disk(error: OSError) -> str:
     """What an error of the file system means for the person."""
-    place = error.filename or "the disk"
     if error.errno in (errno.ENOSPC, errno.EDQUOT):
-        return f"no space left while writing {place}; free some, or set SIGHTLOOP_HOME and --out"
-    return f"{place}: {error.strerror or error}"
+        place = f" for {error.filename}" if error.filename else ""
+        return (
+            f"no space left on the disk{place}; what was finished is kept: free some, "
+            "or name another place with --out or SIGHTLOOP_HOME"
+        )
+    return f"{error.filename or 'the disk'}: {error.strerror or error}"
 
 
 def _quiet() -> None:
