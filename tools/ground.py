@@ -58,6 +58,7 @@ class Ground(Tool[GroundInput, GroundOutput]):
     """
 
     name = "ground"
+    version = "2"  # boxes are voted on
     input = GroundInput
     output = GroundOutput
     options_type = GroundOptions
