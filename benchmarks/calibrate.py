@@ -4,7 +4,7 @@
 
 Prints what to put into the options of `ground` and `score` in the profile: for `ground` the
 threshold with the most right answers among those with at most 3% boxes on absent phrases, for
-`score` the logistic curve that best tells captions from other scenes' captions.
+`score` the logistic curve that best tells descriptions from those of the scene with one edit.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ from numpy.typing import NDArray
 from benchmarks import report
 from benchmarks.detection import Answer
 from benchmarks.eyes import ask, grounding, picture, scenes
-from miniature.world.language import caption
+from miniature.world.language import describe, edits
 from miniature.world.splits import FIRST_SEED
 from tools.score import ScoreInput, ScoreOutput
 from tools.toolbox import Toolbox
@@ -74,13 +74,13 @@ def logistic(raw: NDArray[np.float64], true: NDArray[np.bool_]) -> tuple[float, 
 
 
 async def curve(toolbox: Toolbox, count: int) -> dict[str, float]:
-    """Middle and slope for `score`, and how well they tell right captions from wrong."""
+    """Middle and slope for `score`, and how well they tell right descriptions from wrong."""
     rng = np.random.default_rng(4)
     chosen = scenes(count, held_out=False, first=FIRST_SEED["calibration"] + 100_000)
-    texts = [caption(scene, rng) for scene in chosen]
-    pairs = [(scene, text, True) for scene, text in zip(chosen, texts, strict=True)]
-    moved = [*texts[1:], *texts[:1]]
-    pairs += [(scene, text, False) for scene, text in zip(chosen, moved, strict=True)]
+    pairs = [(scene, describe(scene), True) for scene in chosen]
+    for scene in chosen:
+        ways = edits(scene, rng)
+        pairs.append((scene, describe(ways[int(rng.integers(len(ways)))].after), False))
     inputs = [ScoreInput(image=picture(scene), text=text) for scene, text, _ in pairs]
     answers = await ask(toolbox, "score", inputs, ScoreOutput)
     raw = np.array([answer.raw for answer in answers])
