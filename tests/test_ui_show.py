@@ -38,6 +38,7 @@ def test_pictures_are_named_by_their_files_and_words_by_their_fields() -> None:
     lines = output_lines({"images": ["f" * 64], "seeds": [7]}, ["out/img1.png"])
     assert lines == ["[bold green]out/img1.png[/]", "seeds: [7]"]
     assert output_lines({"boxes": []}) == ["boxes: none"]
+    assert output_lines({"text": "long " * 40}) == [f"text: {'long ' * 40}"]
     assert output_lines({"text": "[b]a dog[/b]"}) == [r"text: \[b]a dog\[/b]"]
 
 

@@ -17,7 +17,8 @@ if TYPE_CHECKING:
     from agent.state import Check
     from tools.base import Record
 
-LONG = 60  # characters of a value that are shown
+LONG = 60  # characters of a value in a line with others
+WHOLE = 2000  # characters of a value that has lines to itself
 ID = 64  # characters of a picture's id
 VERDICTS = {"pass": "[green]pass[/]", "fail": "[red]fail[/]", "unsure": "[yellow]unsure[/]"}
 
@@ -74,7 +75,7 @@ def output_lines(output: Mapping[str, Any], paths: Sequence[str] = ()) -> list[s
         elif isinstance(value, list) and not value:
             lines.append(f"{name}: none")
         else:
-            lines.append(f"{name}: {escape(plain(value))}")
+            lines.append(f"{name}: {escape(plain(value, WHOLE))}")
     return lines
 
 
@@ -106,15 +107,15 @@ def record(item: Mapping[str, Any]) -> str:
     return " ".join(words)
 
 
-def plain(value: Any) -> str:
-    """A value as a person reads it: numbers rounded, ids and long text cut."""
+def plain(value: Any, longest: int = LONG) -> str:
+    """A value as a person reads it: numbers rounded, ids and what is longer than that cut."""
     if isinstance(value, float):
         return f"{value:.2f}"
     if isinstance(value, str):
         text = f"{value[:8]}…" if len(value) == ID and value.isalnum() else value
     else:
         text = json.dumps(value, ensure_ascii=False)
-    return text if len(text) <= LONG else f"{text[: LONG - 1]}…"
+    return text if len(text) <= longest else f"{text[: longest - 1]}…"
 
 
 def arguments(values: Mapping[str, Any]) -> str:

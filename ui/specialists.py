@@ -85,7 +85,7 @@ def tool(
     from ui.show import show_output
 
     show_output(console, output, [shown(path) for path, _ in made])
-    console.print(f"[dim]{seconds:.1f} s[/]")
+    console.print(f"[dim]{seconds:.1f} s, loading included[/]")
 
 
 def tools(profile: ProfileOption = "miniature", as_json: JsonOption = False) -> None:
