@@ -136,7 +136,7 @@ def main() -> None:
     def loss(step: int) -> dict[str, Tensor]:
         rng = np.random.default_rng((options.seed, step))
         first = (300_000_000 + (options.seed * 1_000_000 + step) * BATCH) % FIRST_SEED["judge"]
-        batch = scenes(first, BATCH)
+        batch = scenes(first, BATCH, composed=bool(step % 2))  # where things stand, both ways
         x = softened(pixels(batch), rng).to(options.device)
         seen = model.vision_model(x).last_hidden_state
         asked = [q for scene in batch for q in questions(scene, rng, ASKED)]

@@ -21,9 +21,9 @@ TEXT_LENGTH = 32  # tokens, of every text tower
 MEAN_STD = [0.5, 0.5, 0.5]  # pixel normalisation of every eye: [0, 1] to [-1, 1]
 
 
-def scenes(first: int, count: int) -> list[Scene]:
+def scenes(first: int, count: int, *, composed: bool = False) -> list[Scene]:
     """Scenes of consecutive seeds."""
-    return [sample(first + i) for i in range(count)]
+    return [sample(first + i, composed=composed) for i in range(count)]
 
 
 def pixels(batch: Sequence[Scene]) -> Tensor:

@@ -13,7 +13,7 @@ from collections.abc import Sequence
 import numpy as np
 import torch
 import torch.nn.functional as F
-from torch import Tensor
+from torch import Tensor, nn
 from torchvision.ops import box_convert, generalized_box_iou, sigmoid_focal_loss
 from transformers import (
     CLIPModel,
@@ -57,10 +57,17 @@ def network(clip: CLIPModel) -> Owlv2ForObjectDetection:
     }
     missing = model.owlv2.load_state_dict(parts, strict=False)
     assert not missing.unexpected_keys, missing.unexpected_keys
-    head = model.class_head  # as made, its logits span hundreds: start near cosine x 10 - 5
+    # as made, the heads' outputs span hundreds: every box saturates and never moves
+    for part in (model.class_head, model.box_head, model.objectness_head):
+        for layer in part.modules():
+            if isinstance(layer, nn.Linear):
+                nn.init.xavier_uniform_(layer.weight)
+                nn.init.zeros_(layer.bias)
+    nn.init.zeros_(model.box_head.dense2.weight)  # a box begins as its patch
+    head = model.class_head  # begins near cosine x 10 - 5
     for layer, bias in ((head.logit_scale, 9.0), (head.logit_shift, -0.5)):
-        torch.nn.init.zeros_(layer.weight)
-        torch.nn.init.constant_(layer.bias, bias)
+        nn.init.zeros_(layer.weight)
+        nn.init.constant_(layer.bias, bias)
     return model
 
 

@@ -124,7 +124,7 @@ def questions(scene: Scene, rng: np.random.Generator, count: int) -> list[Questi
     if any(thing.colour for thing in scene.things):
         makers += [_colour, _colour_presence]
     if _unique_pair(scene):
-        makers += [_relation, _relation]
+        makers += [_relation] * 4
     if _unique(scene):
         makers += [_size]
     return [makers[int(rng.integers(len(makers)))](scene, rng) for _ in range(count)]
@@ -172,7 +172,7 @@ def _colour_presence(scene: Scene, rng: np.random.Generator) -> Question:
 
 
 def _count(scene: Scene, rng: np.random.Generator) -> Question:
-    zero = bool(rng.random() < 0.15)
+    zero = bool(rng.random() < 0.3)
     name = _absent(scene, rng) if zero else _pick(list(scene.things), rng).name
     number = sum(thing.name == name for thing in scene.things)
     return Question("count", f"how many {OBJECTS[name].plural} are there?", COUNT_WORDS[number])

@@ -155,13 +155,15 @@ def _box(thing: Thing, size: int) -> tuple[int, int, int, int]:
     return x + x0, y + y0, x + x1, y + y1
 
 
-def sample(seed: int, *, held_out_pair: bool | None = None) -> Scene:
+def sample(seed: int, *, held_out_pair: bool | None = None, composed: bool = False) -> Scene:
     """The scene of a seed; the same for ever.
 
     Args:
         seed: below HELD_OUT_SEED for training, from there on for evaluation.
         held_out_pair: whether the scene must (True) or must not (False) hold a pair that
             training never sees. None means: never below HELD_OUT_SEED, either way above.
+        composed: objects stand where a person would put them, one in the middle, two side by
+            side or one above the other, three and four in the corners; else anywhere.
 
     Raises:
         ValueError: a held-out pair was asked of a training seed.
@@ -172,14 +174,14 @@ def sample(seed: int, *, held_out_pair: bool | None = None) -> Scene:
         held_out_pair = False
     rng = np.random.Generator(np.random.Philox(seed))
     while True:
-        scene = _propose(rng)
+        scene = _propose(rng, composed)
         if held_out_pair is None:
             return scene
         if has_held_out_pair(thing.group for thing in scene.things) == held_out_pair:
             return scene
 
 
-def _propose(rng: np.random.Generator) -> Scene:
+def _propose(rng: np.random.Generator, composed: bool) -> Scene:
     """One object (35%), two different (35%), two to four alike (15%), three or four mixed (15%)."""
     background = _pick(rng, tuple(BACKGROUNDS))
     plan = rng.random()
@@ -193,7 +195,7 @@ def _propose(rng: np.random.Generator) -> Scene:
         groups = [_group(rng) for _ in range(int(rng.integers(2, 4)))]
         groups += [groups[0]] if rng.random() < 0.5 or len(groups) == 2 else []
     while True:
-        things = _place(rng, groups)
+        things = _compose(rng, groups) if composed else _place(rng, groups)
         if things is not None:
             return Scene(background, things)
 
@@ -213,6 +215,30 @@ def _place(rng: np.random.Generator, groups: list[Group]) -> tuple[Thing, ...] |
         else:
             return None
     return tuple(things)
+
+
+def _compose(rng: np.random.Generator, groups: list[Group]) -> tuple[Thing, ...]:
+    """Objects in fixed places, on the lattice."""
+    alike = len(set(groups)) == 1
+    sizes: list[Size] = ["large" if rng.random() < 0.5 else "small" for _ in groups]
+    if len(groups) > 2:
+        sizes = ["small"] * len(groups)
+    elif alike:
+        sizes = sizes[:1] * len(groups)
+    if len(groups) == 1:
+        centres = [(64, 64)]
+    elif len(groups) == 2:
+        centres = [(32, 64), (96, 64)] if alike or rng.random() < 0.5 else [(64, 32), (64, 96)]
+    else:
+        centres = [(32, 32), (96, 32), (32, 96), (96, 96)][: len(groups)]
+    places = [
+        tuple((middle - SIZES[size] // 2) // LATTICE * LATTICE for middle in centre)
+        for centre, size in zip(centres, sizes, strict=True)
+    ]
+    return tuple(
+        Thing(name, colour, size, x, y)
+        for (name, colour), size, (x, y) in zip(groups, sizes, places, strict=True)
+    )
 
 
 def _overlap(a: Thing, b: Thing) -> bool:
