@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import json
 import os
+import re
+import shlex
 import signal
 import subprocess
 import sys
@@ -82,6 +84,20 @@ def test_a_run_shows_plan_checks_pictures_and_why_it_stopped(
     assert (tmp_path / "sightloop-out/two-red-apples/img1.png").is_file()
     assert list((tmp_path / "sightloop-out/two-red-apples/previews").iterdir())
     assert ended.err == ""
+
+
+def test_the_first_command_of_the_readme_draws_and_checks_with_what_is_shipped(
+    sightloop: Command,
+) -> None:
+    written = re.search(r'sightloop run ("[^"]+")', (ROOT / "README.md").read_text())
+    assert written
+    (request,) = shlex.split(written[1])
+    ended = sightloop("run", request, "--no-loop", "--json")
+    assert ended.code == 0, ended.err
+    report = json.loads(ended.out)
+    assert load_image(Path(report["images"][0]["path"])).image.size_wh == (128, 128)
+    assert [call["tool"] for call in report["calls"]] == ["generate"]
+    assert {"exists", "relation", "colour"} <= {check["kind"] for check in report["checks"]}
 
 
 def test_the_same_seed_draws_the_same_picture(
