@@ -33,9 +33,9 @@ from miniature.train.run import WeightAverage, arguments, fit
 from miniature.world.language import caption
 from miniature.world.scene import Scene
 
-BATCH = 32
-SCENES = 9_000  # encoded once, read again and again in new words
-ALONE_FIRST = 1_200  # steps over which scenes of one object fall from 80% to their natural share
+BATCH = 16
+SCENES = 6_000  # encoded once, read again and again in new words
+ALONE_FIRST = 4_000  # steps over which scenes of one object fall from 85% to their natural share
 TOKENS = 24  # of a prompt; StickerWorld's longest captions have 20
 UNTOLD = 0.1  # share of samples without a caption, for classifier-free guidance
 STEPS = 12  # of the previews
@@ -97,7 +97,7 @@ def scheduler() -> DPMSolverMultistepScheduler:
 def encode(vae: AutoencoderTiny, batch: list[Scene], device: str) -> Tensor:
     """Scaled latents of the scenes: (B, 4, 16, 16) float16 on the CPU."""
     weights = b"".join(value.cpu().numpy().tobytes() for value in vae.state_dict().values())
-    key = hashlib.sha256(weights + repr((batch[0], len(batch))).encode()).hexdigest()[:16]
+    key = hashlib.sha256(weights + repr(batch).encode()).hexdigest()[:16]
     kept = Path(tempfile.gettempdir()) / f"sightloop-latents-{key}.safetensors"
     if kept.exists():
         return load_file(kept)["latents"]
@@ -127,6 +127,34 @@ def load(folder: Path, clip: Path) -> StableDiffusionPipeline:
     )
 
 
+@torch.no_grad()
+def spread(pipeline: StableDiffusionPipeline, words: list[str]) -> None:
+    """Set the conditioning so that captions start far apart, as whitening does for any input.
+
+    The states of the text tower share one large mean: "a red apple" and "a blue apple" begin a
+    twentieth of their length apart, and the U-Net takes hours to tell them from each other. The
+    tower's last norm is set to centre and scale each channel, the pooled words' projection to
+    whiten (softly below the 64th principal component).
+    """
+    tower, pooled = pipeline.text_encoder, pipeline.unet.add_embedding
+    ids = pipeline.tokenizer(
+        words, padding="max_length", truncation=True, return_tensors="pt"
+    ).input_ids.to(tower.device)
+    states = tower(ids).last_hidden_state
+    mean, deviation = states.mean((0, 1)), states.std((0, 1))
+    norm = tower.get_submodule("final_layer_norm")
+    norm.weight.div_(deviation)
+    norm.bias.sub_(mean).div_(deviation)
+    x = pooled.pool(pooled.norm1(tower(ids).last_hidden_state))
+    mean = x.mean(0)
+    _, sizes, axes = torch.linalg.svd(x - mean, full_matrices=False)
+    sizes = sizes / len(x) ** 0.5
+    whiten = axes / (sizes.square() + sizes[64].square()).sqrt()[:, None]
+    turn = nn.init.orthogonal_(torch.empty(pooled.proj.out_features, len(whiten)))
+    pooled.proj.weight.copy_(turn @ whiten)
+    pooled.proj.bias.copy_(-pooled.proj.weight @ mean)
+
+
 def main() -> None:
     options = arguments(__doc__, minutes=90)
     folder = options.out / "stable-diffusion"
@@ -138,6 +166,9 @@ def main() -> None:
     known = scenes(options.seed * SCENES, SCENES, composed=True)
     latents = encode(pipeline.vae, known, options.device)
     print({"encoded": len(latents), "std": round(float(latents.float().std()), 3)}, flush=True)
+    if new:
+        worded = np.random.default_rng(options.seed)
+        spread(pipeline, [caption(scene, worded) for scene in known[:3000]])
     alone = np.flatnonzero([len(scene.things) == 1 for scene in known])
     signal = scheduler().alphas_cumprod.to(options.device)
 
@@ -145,7 +176,7 @@ def main() -> None:
         rng = np.random.default_rng((options.seed, step))
         rows = rng.integers(len(known), size=BATCH)
         if new and rng.random() < 1 - step / ALONE_FIRST:
-            part = rng.random(BATCH) < 0.7  # 80% together with those that are alone anyway
+            part = rng.random(BATCH) < 0.77  # 85% together with those that are alone anyway
             rows = np.where(part, alone[rng.integers(len(alone), size=BATCH)], rows)
         words = ["" if rng.random() < UNTOLD else caption(known[row], rng) for row in rows]
         ids = pipeline.tokenizer(
@@ -154,7 +185,8 @@ def main() -> None:
         told = pipeline.text_encoder(ids).last_hidden_state
         x = latents[rows].float().to(options.device)
         noise = torch.randn_like(x)
-        t = torch.randint(0, len(signal), (BATCH,), device=options.device)
+        # more often late: what is drawn is decided there, and late steps are the harder ones
+        t = (len(signal) * torch.rand(BATCH, device=options.device).sqrt()).long()
         a = signal[t].sqrt()[:, None, None, None]
         b = (1 - signal[t]).sqrt()[:, None, None, None]
         noisy = (a * x + b * noise).contiguous(memory_format=torch.channels_last)
