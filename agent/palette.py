@@ -75,7 +75,17 @@ def background_shares(image: Image, boxes: Iterable[Box]) -> dict[str, float]:
     if outside.mean() < 0.02:
         outside[:] = False
         outside[0], outside[-1], outside[:, 0], outside[:, -1] = True, True, True, True
-    coarse = image.pixels[outside] // 8 * 8 + 4  # few distinct colours: naming is cheap
+    return _shares(image.pixels[outside])
+
+
+def box_shares(image: Image, box: Box) -> dict[str, float]:
+    """Share of each colour word among the pixels inside a box, the largest first."""
+    return _shares(image.crop(box).pixels.reshape(-1, 3))
+
+
+def _shares(pixels: NDArray[np.uint8]) -> dict[str, float]:
+    """Share of each colour word among pixels, uint8, (n, 3)."""
+    coarse = pixels // 8 * 8 + 4  # few distinct colours: naming is cheap
     colours, counts = np.unique(coarse, axis=0, return_counts=True)
     shares: dict[str, float] = {}
     for word, count in zip(named(colours), counts, strict=True):

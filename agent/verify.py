@@ -1,8 +1,9 @@
 """Verify: the step that checks claims on pictures with two independent witnesses.
 
-One witness is the detector, with the crops it finds re-checked for colour; the other answers
-questions in words. They are different networks trained on different tasks. Where they do not
-agree the verdict is `unsure`: a disagreement is never a silent pass.
+One witness is the detector, with the crops it finds re-checked for colour; another answers
+questions in words; a third looks at the crops by themselves. They are different networks trained
+on different tasks. A verdict needs two of them to agree and none to contradict: a disagreement
+is never a silent pass, it is `unsure`.
 """
 
 from __future__ import annotations
@@ -13,15 +14,16 @@ from typing import Any
 
 from pydantic import JsonValue
 
-from agent import witnesses, words
+from agent import recheck, witnesses, words
 from agent.checklist import Claim
-from agent.state import Check, Verdict
+from agent.state import Check, Verdict, Witness
 from agent.witnesses import Found, Seen
 from tools.base import Record
 from tools.errors import InvalidInput, ToolError
 from tools.toolbox import Toolbox
-from tools.values import Box, Image
+from tools.values import Image
 
+MOST_CROPS = 8  # boxes of one noun that are looked at by themselves
 SCENES = ("plain background", "room", "street", "forest", "sky")
 
 
@@ -78,28 +80,32 @@ async def _look(
 
 async def _classify(seen: Sequence[Seen], claims: Sequence[Claim], toolbox: Toolbox) -> None:
     inputs: list[dict[str, Any]] = []
-    readers: list[tuple[Seen, str, Box | None, tuple[str, ...]]] = []
+    readers: list[tuple[dict[Any, dict[str, float]], object, tuple[str, ...]]] = []
+    coloured = witnesses.coloured(claims)
     for one in seen:
-        for noun, colours in witnesses.coloured(claims).items():
-            for found in one.boxes.get(noun, []):
-                labels = tuple(f"{colour} {noun}" for colour in colours)
+        for noun, boxes in one.boxes.items():
+            for found in boxes[:MOST_CROPS]:
+                labels = recheck.labels(witnesses.phrases(claims))
                 inputs.append({"image": one.image, "labels": labels, "box": found.box})
-                readers.append((one, noun, found.box, colours))
+                readers.append((one.names, (noun, found.box), labels))
+                if colours := coloured.get(noun):
+                    labels = tuple(f"{colour} {noun}" for colour in colours)
+                    inputs.append({"image": one.image, "labels": labels, "box": found.box})
+                    readers.append((one.colours, (noun, found.box), colours))
         for claim in claims:
             scene = claim.background
             if scene and not words.colour(scene):
                 labels = tuple(dict.fromkeys([scene, *SCENES]))
                 inputs.append({"image": one.image, "labels": labels})
-                readers.append((one, scene, None, labels))
+                readers.append((one.scenes, scene, labels))
     results = await _call(toolbox, "classify", inputs) if inputs else []
-    for (one, name, box, choices), result in zip(readers, results, strict=True):
-        if result is None:
-            continue
-        given = {labelled.label: labelled.probability for labelled in result.probabilities}
-        if box is None:
-            one.scenes[name] = given
-        else:
-            one.colours[name, box] = {colour: given[f"{colour} {name}"] for colour in choices}
+    for (known, key, choices), request, result in zip(readers, inputs, results, strict=True):
+        if result is not None:
+            given = {labelled.label: labelled.probability for labelled in result.probabilities}
+            known[key] = {
+                choice: given[label]
+                for choice, label in zip(choices, request["labels"], strict=True)
+            }
 
 
 async def _ask(
@@ -129,10 +135,21 @@ async def _call(toolbox: Toolbox, name: str, inputs: Sequence[dict[str, Any]]) -
 
 
 def _check(claim: Claim, seen: Seen) -> Check:
-    said = (witnesses.by_detector(claim, seen), witnesses.by_answers(claim, seen))
-    opinions = {witness.says for witness in said}
-    verdict: Verdict = opinions.pop() if len(opinions) == 1 else "unsure"
-    return Check(claim=claim, verdict=verdict, witnesses=said, evidence=_evidence(claim, seen))
+    asked = (
+        witnesses.by_detector(claim, seen),
+        witnesses.by_answers(claim, seen),
+        recheck.by_recheck(claim, seen),
+    )
+    said = tuple(witness for witness in asked if witness is not None)
+    return Check(
+        claim=claim, verdict=_agreed(said), witnesses=said, evidence=_evidence(claim, seen)
+    )
+
+
+def _agreed(said: Sequence[Witness]) -> Verdict:
+    """The verdict of two witnesses or more, if no other contradicts them."""
+    opinions = [witness.says for witness in said if witness.says != "unsure"]
+    return opinions[0] if len(opinions) > 1 and len(set(opinions)) == 1 else "unsure"
 
 
 def _evidence(claim: Claim, seen: Seen) -> dict[str, JsonValue]:

@@ -15,7 +15,7 @@ from agent.state import Verdict, Witness
 from tools.values import Box, Image
 
 COLOUR_CHOICES = ("red", "orange", "yellow", "green", "blue", "purple", "pink")
-SURE = 0.6  # a probability below this, and above its complement, convinces nobody
+SURE = 0.7  # belief below which an answer counts as no answer
 APART = 0.04  # share of the picture by which centres must differ before a side is told
 SAME_PLACE = 0.6  # IoU above which boxes of two phrases are about one thing
 
@@ -39,6 +39,8 @@ class Seen:
     """Question to answer and its probability."""
     colours: dict[tuple[str, Box], dict[str, float]] = field(default_factory=dict)
     """Noun and box to colour word to its probability."""
+    names: dict[tuple[str, Box], dict[str, float]] = field(default_factory=dict)
+    """Noun and box to label to its probability: what the crop looks like by itself."""
     scenes: dict[str, dict[str, float]] = field(default_factory=dict)
     """Scene claimed to label to its probability, over the whole picture."""
 
@@ -174,10 +176,11 @@ def _of_colour(noun: str, colour: str | None, seen: Seen) -> list[Found]:
     boxes = seen.boxes.get(noun, [])
     if colour is None:
         return boxes
-    return [found for found in boxes if _likeliest(seen.colours[noun, found.box]) == colour]
+    return [found for found in boxes if likeliest(seen.colours[noun, found.box]) == colour]
 
 
-def _likeliest(shares: dict[str, float]) -> str | None:
+def likeliest(shares: dict[str, float]) -> str | None:
+    """The word with the largest share, or None without any."""
     return max(shares, key=lambda word: shares[word], default=None)
 
 
@@ -188,8 +191,8 @@ def _colour_by_crops(claim: Claim, seen: Seen) -> Witness:
     if not boxes:
         return _witness(name, False, 0.0, f"no {claim.subject} found")
     beliefs = [crop.get(str(claim.colour), 0.0) for crop in crops]
-    named = ", ".join(str(_likeliest(crop)) for crop in crops)
-    holds = all(_likeliest(crop) == claim.colour for crop in crops)
+    named = ", ".join(str(likeliest(crop)) for crop in crops)
+    holds = all(likeliest(crop) == claim.colour for crop in crops)
     return _witness(name, holds, min(beliefs), f"crop of each {claim.subject}: {named}")
 
 
@@ -199,16 +202,24 @@ def _relation_by_boxes(claim: Claim, seen: Seen, name: str) -> Witness:
     absent = [n for n, b in ((claim.subject, subjects), (claim.other, others)) if not b]
     if absent:
         return _witness(name, False, 0.0, f"no {' and no '.join(map(str, absent))} found")
-    gaps = [
-        [_gap(str(claim.relation), one.box, other.box, seen.image) for other in others]
-        for one in subjects
-    ]
-    best = [max(row) for row in gaps]
-    gap = min(best) if claim.several else max(best)
+    gap = gap_between(claim, [one.box for one in subjects], [one.box for one in others], seen.image)
     detail = f"centres {'differ by' if gap >= 0 else 'lie the other way by'} {abs(gap):.0%}"
     if abs(gap) < APART:
         return Witness(name=name, says="unsure", support=0.5, detail=detail)
     return _witness(name, gap > 0, 0.5 + 2 * gap, f"{detail} of the picture")
+
+
+def gap_between(
+    claim: Claim, subjects: Sequence[Box], others: Sequence[Box], image: Image
+) -> float:
+    """How far the subject lies on its side, as a share of the picture; below 0 if it does not.
+
+    All subjects count where the claim is about several, else the one that lies best.
+    """
+    best = [
+        max(_gap(str(claim.relation), one, other, image) for other in others) for one in subjects
+    ]
+    return min(best) if claim.several else max(best)
 
 
 def _gap(relation: str, one: Box, other: Box, image: Image) -> float:
@@ -225,11 +236,11 @@ def _by_pixels(claim: Claim, seen: Seen) -> Witness:
         if not shares:
             return Witness(name="classify", says="unsure", support=0.5, detail="not classified")
         belief = shares.get(background, 0.0)
-        detail = f"{_likeliest(shares)} fits best"
-        return _witness("classify", _likeliest(shares) == background, belief, detail)
+        detail = f"{likeliest(shares)} fits best"
+        return _witness("classify", likeliest(shares) == background, belief, detail)
     boxes = [found.box for each in seen.boxes.values() for found in each]
     shares = background_shares(seen.image, boxes)
-    most = _likeliest(shares)
+    most = likeliest(shares)
     detail = f"{shares.get(str(most), 0.0):.0%} of the pixels around the things are {most}"
     return _witness("pixels", most == background, shares.get(background, 0.0), detail)
 

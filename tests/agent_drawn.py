@@ -132,7 +132,7 @@ class Ground(_Instant):
 
 
 class Classify(_Instant):
-    """Name the colour of a crop."""
+    """Name the colour of a crop, or its shape where shapes are among the labels."""
 
     name = "classify"
     input, output = ClassifyInput, ClassifyOutput
@@ -145,8 +145,10 @@ class Classify(_Instant):
             part = request.image.crop(request.box) if request.box else request.image
             mean = part.pixels.reshape(-1, 3).mean(axis=0)
             colour = min(COLOURS, key=lambda word: float(np.abs(mean - COLOURS[word]).sum()))
-            labels = sorted(request.labels, key=lambda label: colour not in label)
-            shares = [0.9] + [0.1 / (len(labels) - 1)] * (len(labels) - 1)
+            shapes = [shape for _, shape, box in things_in(request.image) if box == request.box]
+            said = shapes[0] if shapes and shapes[0] in request.labels else colour
+            labels = sorted(request.labels, key=lambda label: said not in label)
+            shares = [0.95] + [0.05 / (len(labels) - 1)] * (len(labels) - 1)
             results.append(
                 ClassifyOutput(
                     probabilities=tuple(

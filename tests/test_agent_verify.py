@@ -101,6 +101,32 @@ async def test_an_answer_that_is_hardly_believed_decides_nothing() -> None:
     assert await verdicts("a box", Ground, ShyVqa) == {"there is a box": "unsure"}
 
 
+async def test_a_look_at_the_crops_stands_in_for_an_unsure_answer() -> None:
+    found = await verdicts("a red box left of two bars", Ground, ShyVqa, Classify)
+    assert set(found.values()) == {"pass"}
+    assert await verdicts("a plank", Ground, ShyVqa, Classify) == {"there is a plank": "unsure"}
+
+
+async def test_a_box_around_something_else_is_not_taken_at_its_word() -> None:
+    class Eager(Ground):
+        """Find a plank in every bar."""
+
+        def answer(self, requests: Any, progress: Any) -> Any:
+            bars = [one.model_copy(update={"phrases": ("bar",)}) for one in requests]
+            found = super().answer(bars, progress)
+            return [
+                one.model_copy(
+                    update={
+                        "boxes": tuple(b.model_copy(update={"phrase": "plank"}) for b in one.boxes)
+                    }
+                )
+                for one in found
+            ]
+
+    found = await verdicts("a plank and a bar", Eager, LyingVqa, Classify)
+    assert found["there is a plank"] == "unsure"
+
+
 @pytest.mark.parametrize("tools", [(Vqa,), (Ground,), (Vqa, DeadGround), (Generate,)])
 async def test_without_one_of_the_witnesses_nothing_passes_or_fails(
     tools: tuple[type, ...],
@@ -118,7 +144,7 @@ async def test_evidence_names_boxes_answers_and_crops() -> None:
         {"phrase": "box", "box": [4.0, 4.0, 24.0, 24.0], "score": 0.9}
     ]
     assert exists.evidence["image"] == SCENE.id
-    assert [witness.name for witness in colour.witnesses] == ["ground+classify", "vqa"]
+    assert [witness.name for witness in colour.witnesses] == ["ground+classify", "vqa", "recheck"]
     crops = colour.evidence["crops"]
     assert isinstance(crops, dict)
     assert set(crops) == {"box 1"}
