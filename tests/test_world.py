@@ -142,3 +142,14 @@ def test_an_edit_changes_what_it_says_and_nothing_else() -> None:
                 thing = scene.things[i]
                 touched[thing.y : thing.y + thing.side, thing.x : thing.x + thing.side] = True
             assert not (changed & ~touched).any()
+
+
+def test_composed_scenes_hold_what_the_seed_holds_in_fixed_places() -> None:
+    places = set()
+    for seed in SEEDS:
+        free, composed = sample(seed), sample(seed, composed=True)
+        assert composed.groups == free.groups
+        assert composed.background == free.background
+        assert masks(composed).sum(0).max() <= 1
+        places |= {thing.centre for thing in composed.things if len(composed.things) == 1}
+    assert places == {(64, 64)}
