@@ -135,15 +135,15 @@ async def _call(toolbox: Toolbox, name: str, inputs: Sequence[dict[str, Any]]) -
 
 
 def _check(claim: Claim, seen: Seen) -> Check:
-    asked = (
-        witnesses.by_detector(claim, seen),
-        witnesses.by_answers(claim, seen),
-        recheck.by_recheck(claim, seen),
-    )
-    said = tuple(witness for witness in asked if witness is not None)
-    return Check(
-        claim=claim, verdict=_agreed(said), witnesses=said, evidence=_evidence(claim, seen)
-    )
+    answers = witnesses.by_answers(claim, seen)
+    crops = recheck.by_recheck(claim, seen)
+    said = [witnesses.by_detector(claim, seen), answers]
+    # Detector and crops count the same boxes: together they do not outvote another number.
+    alone = claim.kind == "count" and crops and (answers.support > 0.5) != (crops.says == "pass")
+    if crops is not None and not alone:
+        said.append(crops)
+    evidence = _evidence(claim, seen)
+    return Check(claim=claim, verdict=_agreed(said), witnesses=tuple(said), evidence=evidence)
 
 
 def _agreed(said: Sequence[Witness]) -> Verdict:
