@@ -117,10 +117,12 @@ def _select(
     for phrase in range(scores.shape[1]):
         rows = torch.nonzero(inside & (scores[:, phrase] >= threshold)).flatten()
         near, belief = boxes[rows], scores[rows, phrase]
-        for kept in nms(near, belief, overlap).tolist():
-            votes = belief * (box_iou(near[kept : kept + 1], near)[0] >= VOTE)
-            x0, y0, x1, y1 = ((votes[:, None] * near).sum(0) / votes.sum()).tolist()
-            found.append(Found(phrase, (x0, y0, x1, y1), float(belief[kept])))
+        kept = nms(near, belief, overlap)
+        votes = belief * (box_iou(near[kept], near) >= VOTE)  # (kept, near)
+        voted = votes @ near / votes.sum(1, keepdim=True)
+        for index in nms(voted, belief[kept], overlap).tolist():
+            x0, y0, x1, y1 = voted[index].tolist()
+            found.append(Found(phrase, (x0, y0, x1, y1), float(belief[kept][index])))
     return sorted(found, key=lambda one: -one.score)
 
 
