@@ -29,6 +29,7 @@ Box = tuple[float, float, float, float]  # x0, y0, x1, y1 in pixels; x1, y1 excl
 FORMATS = ("PNG", "JPEG", "WEBP", "GIF", "BMP", "TIFF")
 MAX_PIXELS = 64_000_000
 MAX_BYTES = 64 * 2**20
+_ORIENTATION = 0x0112  # the EXIF tag; 2 to 8 are mirrored or turned
 _EXTENSIONS = {
     ".png": "PNG",
     ".apng": "PNG",
@@ -294,12 +295,13 @@ def load_image(source: Path | bytes) -> Loaded:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")  # damage that matters is raised
             picture.load()
+            turned = picture.getexif().get(_ORIENTATION, 1) in range(2, 9)
             upright = ImageOps.exif_transpose(picture)
     except (OSError, SyntaxError, ValueError, EOFError, struct.error, zlib.error) as error:
         raise InvalidInput(
             f"{name} is a damaged or truncated {kind} ({error}); give a whole file"
         ) from error
-    if upright.size != picture.size or picture.getexif().get(0x0112, 1) not in (0, 1):
+    if turned:
         notes.append("turned upright as its EXIF orientation says")
     if deep:
         notes.append("16 bits a channel reduced to 8")
