@@ -136,22 +136,26 @@ def by_answers(claim: Claim, seen: Seen) -> Witness:
     if claim.kind == "count":
         number = words.number(answer)
         if claim.colour is None:
-            return _answered(number == claim.count, belief, detail)
+            return _answered(number == claim.count, belief, detail, choices=3)
         there, sure = seen.answers[asked[1]]
         enough = number is not None and number >= (claim.count or 0)
         return _answered(
             enough and (there == "yes") == bool(claim.count), min(belief, sure), detail
         )
     if claim.kind == "colour":
-        return _answered(words.colour(answer) == claim.colour, belief, detail)
+        return _answered(words.colour(answer) == claim.colour, belief, detail, choices=3)
     if words.colour(claim.background or ""):
-        return _answered(words.colour(answer) == claim.background, belief, detail)
+        return _answered(words.colour(answer) == claim.background, belief, detail, choices=3)
     return _answered(answer == "yes", belief, detail)
 
 
-def _answered(holds: bool, belief: float, detail: str) -> Witness:
-    """An answer that is hardly believed by the one who gives it decides nothing."""
-    support = belief if holds else 1 - belief
+def _answered(holds: bool, belief: float, detail: str, *, choices: int = 2) -> Witness:
+    """An answer that is hardly believed by the one who gives it decides nothing.
+
+    Args:
+        choices: how many answers there are at least; what is not believed is spread over them.
+    """
+    support = belief if holds else (1 - belief) / (choices - 1)
     says: Verdict = ("pass" if holds else "fail") if belief >= SURE else "unsure"
     return Witness(name="vqa", says=says, support=round(support, 4), detail=detail)
 
