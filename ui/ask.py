@@ -200,8 +200,9 @@ def _keep(made: Sequence[str], store: Store, folder: Path) -> str:
         write_picture(store.get(identity), folder / f"unfinished{number}.png")
     if not made:
         return "nothing was drawn yet"
-    pictures = f"{len(made)} picture{'s' if len(made) > 1 else ''}"
-    return f"{pictures} drawn so far: {shown(folder)}/unfinished1.png …"
+    if len(made) == 1:
+        return f"1 picture drawn so far: {shown(folder)}/unfinished1.png"
+    return f"{len(made)} pictures drawn so far: {shown(folder)}/unfinished1.png and on"
 
 
 def _write_json(report: dict[str, Any], path: Path) -> None:
