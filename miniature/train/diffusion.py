@@ -1,11 +1,11 @@
 """Diffusion: the miniature Stable Diffusion (Rombach et al. 2022, arXiv:2112.10752).
 
-A U-Net on the autoencoder's 16x16x4 latents, its text tower started from the trained CLIP's and
-trained along. Velocity prediction (Salimans & Ho 2022, arXiv:2202.00512) on a schedule that ends
-in pure noise (Lin et al. 2023, arXiv:2305.08891), so that flat backgrounds take the colour asked
-for. Latents are encoded once and kept in a file; captions are worded anew at each reading. Its
-scenes are composed ones: where a thing may stand anywhere, a small network spends its first hours
-on places. A new network is shown single objects first: there, every word is about the one thing.
+A U-Net on the autoencoder's 16x16x4 latents, told by the trained CLIP's text tower. Velocity
+prediction (Salimans & Ho 2022, arXiv:2202.00512) on a schedule that ends in pure noise (Lin et
+al. 2023, arXiv:2305.08891), so that flat backgrounds take the colour asked for. Latents are
+encoded once and kept in a file; captions are worded anew at each reading. Its scenes are composed
+ones: where a thing may stand anywhere, a small network spends its first hours on places. A new
+network is shown single objects first: there, every word is about the one thing.
 """
 
 from __future__ import annotations
@@ -30,12 +30,13 @@ from transformers import CLIPTextModel, CLIPTokenizer
 
 from miniature.train.data import pixels, scenes
 from miniature.train.run import WeightAverage, arguments, fit
-from miniature.world.language import caption
+from miniature.world.language import caption, describe
 from miniature.world.scene import Scene
 
 BATCH = 16
 SCENES = 6_000  # encoded once, read again and again in new words
 ALONE_FIRST = 4_000  # steps over which scenes of one object fall from 85% to their natural share
+COMPLETE = 0.75  # share of captions that say everything
 TOKENS = 24  # of a prompt; StickerWorld's longest captions have 20
 UNTOLD = 0.1  # share of samples without a caption, for classifier-free guidance
 STEPS = 12  # of the previews
@@ -127,6 +128,13 @@ def load(folder: Path, clip: Path) -> StableDiffusionPipeline:
     )
 
 
+def told_of(scene: Scene, rng: np.random.Generator) -> str:
+    """What is said of a scene: mostly all there is to say, so that little is left to chance."""
+    if rng.random() < UNTOLD:
+        return ""
+    return describe(scene) if rng.random() < COMPLETE else caption(scene, rng)
+
+
 @torch.no_grad()
 def spread(pipeline: StableDiffusionPipeline, words: list[str]) -> None:
     """Set the conditioning so that captions start far apart, as whitening does for any input.
@@ -158,11 +166,11 @@ def spread(pipeline: StableDiffusionPipeline, words: list[str]) -> None:
 def main() -> None:
     options = arguments(__doc__, minutes=90)
     folder = options.out / "stable-diffusion"
-    new = True
+    new = not (folder / "model_index.json").exists()
     pipeline = load(folder, options.out / "clip").to(options.device)
     pipeline.set_progress_bar_config(disable=True)
     pipeline.unet.to(memory_format=torch.channels_last)
-    networks = nn.ModuleDict({"unet": pipeline.unet, "text": pipeline.text_encoder})
+    networks = pipeline.unet
     known = scenes(options.seed * SCENES, SCENES, composed=True)
     latents = encode(pipeline.vae, known, options.device)
     print({"encoded": len(latents), "std": round(float(latents.float().std()), 3)}, flush=True)
@@ -178,11 +186,12 @@ def main() -> None:
         if new and rng.random() < 1 - step / ALONE_FIRST:
             part = rng.random(BATCH) < 0.77  # 85% together with those that are alone anyway
             rows = np.where(part, alone[rng.integers(len(alone), size=BATCH)], rows)
-        words = ["" if rng.random() < UNTOLD else caption(known[row], rng) for row in rows]
+        words = [told_of(known[row], rng) for row in rows]
         ids = pipeline.tokenizer(
             words, padding="max_length", truncation=True, return_tensors="pt"
         ).input_ids.to(options.device)
-        told = pipeline.text_encoder(ids).last_hidden_state
+        with torch.no_grad():
+            told = pipeline.text_encoder(ids).last_hidden_state
         x = latents[rows].float().to(options.device)
         noise = torch.randn_like(x)
         # more often late: what is drawn is decided there, and late steps are the harder ones
@@ -200,14 +209,15 @@ def main() -> None:
         networks.load_state_dict(average.weights)
         networks.eval()
         preview(pipeline).save(folder / "samples.png")
-        networks.half()
-        pipeline.vae.half()
+        for part in (networks, pipeline.vae, pipeline.text_encoder):
+            part.half()
         pipeline.save_pretrained(folder)
         for whole in (folder / "unet").glob("*.safetensors"):
             whole.unlink()
         pipeline.unet.save_pretrained(folder / "unet", max_shard_size="15MB")
-        networks.float().train()
-        pipeline.vae.float()
+        for part in (networks, pipeline.vae, pipeline.text_encoder):
+            part.float()
+        networks.train()
         networks.load_state_dict(moving)
 
     fit(
@@ -217,7 +227,7 @@ def main() -> None:
         options=options,
         log=folder / "train.jsonl",
         batch=BATCH,
-        rate=8e-4,
+        rate=1e-3,
         average=average,
     )
 
