@@ -116,11 +116,13 @@ class Classify(Tool[ClassifyInput, ClassifyOutput]):
         part = request.image.crop(request.box).pixels
         if self.options.outside == "cut":
             return part
-        rim = np.concatenate([part[0], part[-1], part[:, 0], part[:, -1]])  # (2W + 2H, 3)
-        view = np.empty_like(request.image.pixels)
-        view[:] = np.median(rim, axis=0)
         x, y = int(request.box[0]), int(request.box[1])
-        view[y : y + part.shape[0], x : x + part.shape[1]] = part
+        inside = np.zeros(request.image.pixels.shape[:2], np.bool_)
+        inside[y : y + part.shape[0], x : x + part.shape[1]] = True
+        if inside.all():
+            return request.image.pixels
+        view = request.image.pixels.copy()
+        view[~inside] = np.median(view[~inside], axis=0)
         return view
 
     def _worded(self, label: str) -> str:

@@ -335,7 +335,7 @@ def _open(data: bytes, name: str) -> PIL.Image:
     limit = f"at most {MAX_PIXELS // 1_000_000} megapixels are read; scale it down first"
     try:
         with warnings.catch_warnings():
-            warnings.simplefilter("ignore", PIL.DecompressionBombWarning)
+            warnings.simplefilter("ignore")  # its own limits; ours are below
             picture = PIL.open(io.BytesIO(data), formats=FORMATS)
     except PIL.DecompressionBombError as error:
         raise InvalidInput(f"{name} is far too large ({error}); {limit}") from error
