@@ -21,7 +21,7 @@ from agent.planner import PlanRequest
 from tools.errors import InvalidInput, Unavailable
 
 CONTEXT = 3072  # tokens: a request, the plan before it, and its own plan
-LONGEST = 600  # tokens of a plan
+LONGEST = 320  # tokens of a plan
 REQUEST = 1500  # bytes of a request; a token is at least one
 LOOK_BACK = 3  # earlier turns planned anew to learn what a follow-up is about
 REMEMBERED = 512  # turns
@@ -115,7 +115,7 @@ class Embedded:
             for turn in request.history
             if turn.role == "user" and 0 < len(turn.text.encode()) <= REQUEST
         )
-        compact = self._compact((*said, request.text), request)
+        compact = self._write((*said, request.text), request, LOOK_BACK)
         return language.plan(compact, request.handles, request.tools.names())
 
     def load(self) -> Model:
@@ -125,16 +125,22 @@ class Embedded:
                 self._model = Model(self._base or pull(), self._adapter)
             return self._model
 
-    def _compact(self, said: tuple[str, ...], request: PlanRequest, depth: int = LOOK_BACK) -> str:
+    def _write(self, said: tuple[str, ...], request: PlanRequest, back: int) -> str:
         """The compact plan of the last of `said`, with that of the one before it in mind."""
+        before = self._before(said[:-1], request, back) if said[1:] and back else ""
+        last = before if before.startswith("[") else ""
+        asked = language.prompt(said[-1], request.handles, last)
+        grammar = language.grammar(request.handles, request.tools.names())
+        written = self.load().complete(asked, grammar)
+        if len(self._remembered) >= REMEMBERED:
+            self._remembered.clear()
+        self._remembered[said] = written
+        return written
+
+    def _before(self, said: tuple[str, ...], request: PlanRequest, back: int) -> str:
+        """What was planned at an earlier turn. Only earlier ones: pictures come and go."""
         if said not in self._remembered:
-            before = self._compact(said[:-1], request, depth - 1) if said[1:] and depth else ""
-            last = before if before.startswith("[") else ""
-            asked = language.prompt(said[-1], request.handles, last)
-            grammar = language.grammar(request.handles, request.tools.names())
-            if len(self._remembered) >= REMEMBERED:
-                self._remembered.clear()
-            self._remembered[said] = self.load().complete(asked, grammar)
+            return self._write(said, request, back - 1)
         return self._remembered[said]
 
 

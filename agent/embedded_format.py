@@ -50,7 +50,7 @@ REPLIES = {
 SHOWN = 6  # pictures named to the model; the grammar allows all
 
 SPARE = r"""
-text ::= "\"" first char{0,480} "\""
+text ::= "\"" first char{0,320} "\""
 first ::= [^"\\\x00-\x20\x7F]
 char ::= [^"\\\x00-\x1F\x7F]
 seed ::= "0" | [1-9] [0-9]{0,8}

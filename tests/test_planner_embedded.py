@@ -24,7 +24,7 @@ ODD = [
     "describe img99",
     "where where where where where where",
     "DROP TABLE pictures;",
-    "a" * 1400,
+    "a" * 300,
     "1 2 3 4 5 6 7 8 9",
     "cat or cat?",
 ]
@@ -91,6 +91,19 @@ async def test_asking_again_draws_the_same_words_with_another_seed(
     second = await embedded.plan(again)
     assert second.calls[0].input["prompt"] == first.calls[0].input["prompt"]
     assert second.calls[0].input["seed"] != first.calls[0].input.get("seed", 0)
+
+
+async def test_the_same_words_are_planned_anew_when_the_pictures_are_others(
+    embedded: Embedded, toolbox: Toolbox
+) -> None:
+    text = "what color is the car?"
+    plans = [
+        await embedded.plan(PlanRequest(text, toolbox, handles=handles))
+        for handles in (("img1",), ("img2",), ())
+    ]
+    assert plans[0].calls[0].input["image"] == "img1"
+    assert plans[1].calls[0].input["image"] == "img2"
+    assert not plans[2].calls
 
 
 async def test_a_plan_that_failed_is_told_and_not_tried_forever(

@@ -25,7 +25,7 @@ from miniature.train.run import arguments, fit
 
 LAYERS = range(14, 30)  # of 30; the lower ones need no backward pass
 RANK, ALPHA = 16, 32
-RATE = 8e-4
+RATE = 8e-4  # half of it to go on from an adapter
 BATCH = 8
 EXAMPLES = 12_000
 MODULES = ["q_proj", "k_proj", "v_proj", "o_proj", "gate_proj", "up_proj", "down_proj"]
@@ -86,7 +86,8 @@ def main() -> None:
         ),
     )
     adapter = folder / "adapter.gguf"
-    if adapter.is_file():
+    learnt = adapter.is_file()
+    if learnt:
         set_peft_model_state_dict(model, planner_gguf.read(adapter, heads=HEADS))
     batches = iter(Batches(tokenizer, options.seed))
 
@@ -108,7 +109,7 @@ def main() -> None:
         options=options,
         log=folder / "train.jsonl",
         batch=BATCH,
-        rate=RATE,
+        rate=RATE / 2 if learnt else RATE,
         decay=0.0,
         warm_up=30,
     )

@@ -37,8 +37,8 @@ class Mixer:
     def example(self) -> Example:
         """One example of a family drawn at random, roughened as people write."""
         families: list[tuple[Callable[[], Example], int]] = [
-            (self.draw, 27), (self.look, 33), (self.nothing_to_look_at, 7),
-            (self.draw_and_look, 10),
+            (self.draw, 27), (self.look, 30), (self.nothing_to_look_at, 7),
+            (self.draw_and_look, 13),
             (self.look_twice, 5), (self.several, 6), (self.two_pictures, 2), (self.follow_up, 8),
             (self.missing, 2), (self.edit, 5), (self.cutout, 3), (self.cannot, 8), (self.talk, 9),
             (self.partly, 2),
