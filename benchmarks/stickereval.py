@@ -157,7 +157,7 @@ def read(folder: Path) -> list[Line]:
 
 
 def chosen(prompts: Sequence[Prompt], limit: int | None, shard: str) -> list[Prompt]:
-    """Every so many of the prompts, so that all kinds are among them; then those of the shard.
+    """Every so many of the prompts, the kinds in turn, so that a part of them is a fair part.
 
     Args:
         prompts: all of them.
@@ -169,7 +169,13 @@ def chosen(prompts: Sequence[Prompt], limit: int | None, shard: str) -> list[Pro
     index, count = (int(part) for part in shard.split("/"))
     if not 1 <= index <= count:
         raise ValueError(f"shard {shard!r} must be i/n with i from 1 to n")
-    return spread[index - 1 :: count]
+    place: Counter[str] = Counter()
+    turns: list[tuple[int, Prompt]] = []
+    for prompt in spread:
+        turns.append((place[prompt.kind], prompt))
+        place[prompt.kind] += 1
+    turns.sort(key=lambda turn: turn[0])  # stable: within a turn the kinds keep their order
+    return [prompt for _, prompt in turns][index - 1 :: count]
 
 
 async def measure(
@@ -236,7 +242,7 @@ def main() -> None:
     parser.add_argument("--shard", default="1/1", help="i/n: the i-th of n parts")
     parser.add_argument("--runs", type=Path, default=RUNS, help="folder of results")
     parser.add_argument("--keep", action="store_true", help="keep the pictures beside the results")
-    parser.add_argument("--report", action="store_true", help="only write the report")
+    parser.add_argument("--report", action="store_true", help="only write it, even of a part")
     arguments = parser.parse_args()
     if not arguments.report:
         asyncio.run(
@@ -253,7 +259,7 @@ def main() -> None:
     lines = read(arguments.runs)
     found = figures(lines)
     print(body(found))
-    if len(lines) == len(load()):
+    if arguments.report or len(lines) == len(load()):
         command = "python -m benchmarks.stickereval"
         report.write("stickereval", "StickerEval", command, found, body(found))
 
