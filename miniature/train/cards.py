@@ -121,6 +121,15 @@ on from these weights; `{subject.log}` holds the log of all runs.
 """
 
 
+def tidy(path: Path) -> None:
+    """Drop where a file was saved from, which is nobody's business, and let everyone read it."""
+    if path.suffix == ".json":
+        content = json.loads(path.read_text())
+        if isinstance(content, dict) and content.pop("_name_or_path", None) is not None:
+            path.write_text(json.dumps(content, indent=2) + "\n")
+    path.chmod(0o644)
+
+
 def main() -> None:
     for subject in SUBJECTS:
         (WEIGHTS / subject.folder / "README.md").write_text(card(subject))
@@ -129,6 +138,8 @@ def main() -> None:
         for path in WEIGHTS.rglob("*")
         if path.suffix in (".safetensors", ".gguf", ".json", ".txt") and path.is_file()
     )
+    for path in files:
+        tidy(path)
     lines = [
         f"{hashlib.sha256(path.read_bytes()).hexdigest()}  {path.relative_to(WEIGHTS).as_posix()}"
         for path in files

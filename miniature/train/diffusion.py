@@ -4,8 +4,7 @@ A U-Net on the autoencoder's 16x16x4 latents, told by the trained CLIP's text to
 prediction (Salimans & Ho 2022, arXiv:2202.00512) on a schedule that ends in pure noise (Lin et
 al. 2023, arXiv:2305.08891), so that flat backgrounds take the colour asked for. Latents are
 encoded once and kept in a file; captions are worded anew at each reading. Its scenes are composed
-ones: where a thing may stand anywhere, a small network spends its first hours on places. A new
-network is shown single objects first: there, every word is about the one thing.
+ones: where a thing may stand anywhere, a small network spends its first hours on places.
 """
 
 from __future__ import annotations
@@ -34,8 +33,8 @@ from miniature.world.language import caption, describe
 from miniature.world.scene import Scene
 
 BATCH = 16
-SCENES = 6_000  # encoded once, read again and again in new words
-ALONE_FIRST = 4_000  # steps over which scenes of one object fall from 85% to their natural share
+SCENES = 9_000  # seeds whose scenes are encoded once, and read again and again in new words
+MOST_THINGS = 1  # objects in a scene; raise it once the weights draw these well
 COMPLETE = 0.75  # share of captions that say everything
 TOKENS = 24  # of a prompt; StickerWorld's longest captions have 20
 UNTOLD = 0.1  # share of samples without a caption, for classifier-free guidance
@@ -171,21 +170,18 @@ def main() -> None:
     pipeline.set_progress_bar_config(disable=True)
     pipeline.unet.to(memory_format=torch.channels_last)
     networks = pipeline.unet
-    known = scenes(options.seed * SCENES, SCENES, composed=True)
+    drawn = scenes(options.seed * SCENES, SCENES, composed=True)
+    known = list(dict.fromkeys(scene for scene in drawn if len(scene.things) <= MOST_THINGS))
     latents = encode(pipeline.vae, known, options.device)
     print({"encoded": len(latents), "std": round(float(latents.float().std()), 3)}, flush=True)
     if new:
         worded = np.random.default_rng(options.seed)
         spread(pipeline, [caption(scene, worded) for scene in known[:3000]])
-    alone = np.flatnonzero([len(scene.things) == 1 for scene in known])
     signal = scheduler().alphas_cumprod.to(options.device)
 
     def loss(step: int) -> dict[str, Tensor]:
         rng = np.random.default_rng((options.seed, step))
         rows = rng.integers(len(known), size=BATCH)
-        if new and rng.random() < 1 - step / ALONE_FIRST:
-            part = rng.random(BATCH) < 0.77  # 85% together with those that are alone anyway
-            rows = np.where(part, alone[rng.integers(len(alone), size=BATCH)], rows)
         words = [told_of(known[row], rng) for row in rows]
         ids = pipeline.tokenizer(
             words, padding="max_length", truncation=True, return_tensors="pt"
@@ -194,8 +190,8 @@ def main() -> None:
             told = pipeline.text_encoder(ids).last_hidden_state
         x = latents[rows].float().to(options.device)
         noise = torch.randn_like(x)
-        # more often late: what is drawn is decided there, and late steps are the harder ones
-        t = (len(signal) * torch.rand(BATCH, device=options.device).sqrt()).long()
+        # mostly noisy: what is drawn is decided there, and it is learnt last
+        t = (len(signal) * torch.rand(BATCH, device=options.device).pow(0.25)).long()
         a = signal[t].sqrt()[:, None, None, None]
         b = (1 - signal[t]).sqrt()[:, None, None, None]
         noisy = (a * x + b * noise).contiguous(memory_format=torch.channels_last)

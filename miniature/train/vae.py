@@ -18,6 +18,7 @@ from miniature.world.scene import CANVAS, LATTICE, draw, sample
 from miniature.world.splits import FIRST_SEED
 
 BATCH = 16
+SPREAD = 0.2  # deviation of a latent channel; small, where the decoder's own clamp is linear
 CROP = 64  # px; the network is convolutional: crops cost a quarter of whole scenes
 
 
@@ -64,6 +65,26 @@ def psnr(vae: AutoencoderTiny, count: int = 64) -> float:
     return float((-10 * error.log10()).mean())
 
 
+@torch.no_grad()
+def whiten(vae: AutoencoderTiny) -> None:
+    """Turn and scale the latent channels to unit covariance, inside the autoencoder's own layers.
+
+    Pictures come back as before; but where one channel holds most of the variance, as it does
+    after training, a diffusion model learns that channel first and the rest, colours, late.
+    """
+    pictures = np.concatenate([crops(seed, BATCH) for seed in range(16)])
+    z = vae.encode(to_tensor(pictures)).latents.permute(1, 0, 2, 3).flatten(1)
+    sizes, axes = torch.linalg.eigh(torch.cov(z))
+    turn = axes @ torch.diag(SPREAD * sizes.rsqrt()) @ axes.T
+    back = torch.linalg.inv(turn)
+    last, first = vae.encoder.layers[-1], vae.decoder.layers[0]
+    last.weight.copy_(torch.einsum("ij,jkhw->ikhw", turn, last.weight))
+    if last.bias is not None:
+        last.bias.copy_(turn @ last.bias)
+    first.weight.copy_(torch.einsum("kjhw,ji->kihw", first.weight, back))
+    vae.register_to_config(scaling_factor=1 / SPREAD)
+
+
 def main() -> None:
     options = arguments(__doc__, minutes=30)
     folder = options.out / "stable-diffusion" / "vae"
@@ -83,14 +104,13 @@ def main() -> None:
 
     def save() -> None:
         print({"psnr_db": round(psnr(vae.eval()), 2)}, flush=True)
-        with torch.no_grad():
-            spread = float(vae.encode(to_tensor(crops(7, 256))).latents.std())
-        vae.train()
-        vae.register_to_config(scaling_factor=1 / spread)
         save_half(vae, folder)
+        vae.train()
 
     log = folder / "train.jsonl"
     fit(vae.parameters(), loss, save, options=options, log=log, batch=BATCH, rate=2e-3, decay=0.0)
+    whiten(vae)
+    save()
 
 
 if __name__ == "__main__":

@@ -163,7 +163,8 @@ def sample(seed: int, *, held_out_pair: bool | None = None, composed: bool = Fal
         held_out_pair: whether the scene must (True) or must not (False) hold a pair that
             training never sees. None means: never below HELD_OUT_SEED, either way above.
         composed: objects stand where a person would put them, one in the middle, two side by
-            side or one above the other, three and four in the corners; else anywhere.
+            side or one above the other, both large, three and four small in the corners; else
+            anywhere.
 
     Raises:
         ValueError: a held-out pair was asked of a training seed.
@@ -220,24 +221,17 @@ def _place(rng: np.random.Generator, groups: list[Group]) -> tuple[Thing, ...] |
 def _compose(rng: np.random.Generator, groups: list[Group]) -> tuple[Thing, ...]:
     """Objects in fixed places, on the lattice."""
     alike = len(set(groups)) == 1
-    sizes: list[Size] = ["large" if rng.random() < 0.5 else "small" for _ in groups]
-    if len(groups) > 2:
-        sizes = ["small"] * len(groups)
-    elif alike:
-        sizes = sizes[:1] * len(groups)
+    size: Size = "large" if len(groups) <= 2 else "small"
+    side = SIZES[size]
     if len(groups) == 1:
         centres = [(64, 64)]
     elif len(groups) == 2:
         centres = [(32, 64), (96, 64)] if alike or rng.random() < 0.5 else [(64, 32), (64, 96)]
     else:
         centres = [(32, 32), (96, 32), (32, 96), (96, 96)][: len(groups)]
-    places = [
-        tuple((middle - SIZES[size] // 2) // LATTICE * LATTICE for middle in centre)
-        for centre, size in zip(centres, sizes, strict=True)
-    ]
     return tuple(
-        Thing(name, colour, size, x, y)
-        for (name, colour), size, (x, y) in zip(groups, sizes, places, strict=True)
+        Thing(name, colour, size, *((middle - side // 2) // LATTICE * LATTICE for middle in centre))
+        for (name, colour), centre in zip(groups, centres, strict=True)
     )
 
 
