@@ -127,6 +127,8 @@ def by_answers(claim: Claim, seen: Seen) -> Witness:
     asked = questions(claim)
     if any(question not in seen.answers for question in asked):
         return Witness(name="vqa", says="unsure", support=0.5, detail="no answer")
+    if claim.kind in ("relation", "colour") and (gone := _told_absent(claim, seen)):
+        return gone
     answer, belief = seen.answers[asked[0]]
     detail = "; ".join(f"{question} {seen.answers[question][0]}" for question in asked)
     if claim.kind in ("exists", "relation"):
@@ -147,6 +149,16 @@ def by_answers(claim: Claim, seen: Seen) -> Witness:
     if words.colour(claim.background or ""):
         return _answered(words.colour(answer) == claim.background, belief, detail, choices=3)
     return _answered(answer == "yes", belief, detail)
+
+
+def _told_absent(claim: Claim, seen: Seen) -> Witness | None:
+    """What is not there has no colour and lies on no side of anything."""
+    for noun in (claim.subject, claim.other):
+        question = f"is there {words.article(noun)}?" if noun else ""
+        answer, belief = seen.answers.get(question, ("yes", 1.0))
+        if answer == "no" and belief >= SURE:
+            return _answered(False, belief, f"{question} no")
+    return None
 
 
 def _answered(holds: bool, belief: float, detail: str, *, choices: int = 2) -> Witness:

@@ -57,6 +57,15 @@ async def verdicts(request: str, *tools: type, image: Image = SCENE) -> dict[str
         ("a red box", {"there is a box": "pass", "the box is red": "pass"}),
         ("a blue box", {"there is a box": "pass", "the box is blue": "fail"}),
         ("a plank", {"there is a plank": "fail"}),
+        (
+            "a red plank above a box",
+            {
+                "there is a plank": "fail",
+                "the plank is red": "fail",
+                "there is a box": "pass",
+                "the plank is above the box": "fail",
+            },
+        ),
         ("two bars", {"there are exactly two bars": "pass"}),
         ("three bars", {"there are exactly three bars": "fail"}),
         ("one box, no planks", {"there is exactly one box": "pass", "there is no plank": "pass"}),
