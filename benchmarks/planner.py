@@ -216,6 +216,9 @@ def main() -> None:
     arguments = parser.parse_args()
     toolbox = LocalToolbox(load_profile(arguments.profile))
     requests = load()
+    needed = {tool for one in requests for way in one.sequences for tool in way}
+    if absent := needed - set(toolbox.names()):
+        parser.error(f"a plan uses living tools only; not alive here: {', '.join(sorted(absent))}")
     if arguments.limit is not None:  # spread, so that all kinds are among them
         requests = requests[:: max(1, len(requests) // arguments.limit)][: arguments.limit]
     outcomes = asyncio.run(measure(planner(arguments.llm), requests, toolbox))
