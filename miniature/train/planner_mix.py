@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import random
 from collections.abc import Callable
+from typing import Any
 
 from miniature.train.planner_data import Example, Writer, compact
 from miniature.train.planner_phrases import expand, plural, tidy
@@ -169,14 +170,14 @@ class Mixer:
             return self._redraw(handles)
         o = write.noun()
         image = rng.choice(handles)
-        after: Entry
         many = f"how many {plural(o)} are there?"
-        before, frame, after = rng.choice([
+        ways: list[tuple[Any, str, Entry]] = [
             (write.exist, "follow_exist", {"vqa": image, "question": f"is there {article(o)}?"}),
             (write.count, "follow_count", {"vqa": image, "question": many}),
             (write.ground, "follow_where", {"ground": image, "phrases": [o]}),
             (write.colour, "follow_where", {"vqa": image, "question": f"what color is the {o}?"}),
-        ])  # fmt: skip
+        ]
+        before, frame, after = rng.choice(ways)
         last = {k: image if v == "@" else v for k, v in before()[1].items()}
         text = write.say(frame, o=o, os=plural(o))
         if rng.random() < 0.25 and len(handles) > 1:

@@ -76,7 +76,8 @@ def expand(template: str, rng: random.Random) -> str:
 
 
 def _expand(text: str, at: int, rng: random.Random, top: bool) -> tuple[str, int]:
-    choices, now = [], ""
+    choices: list[str] = []
+    now = ""
     while at < len(text):
         char = text[at]
         if char == "\\":
