@@ -43,6 +43,7 @@ class Follower:
         self._bar = progress(console)
         self._tasks: dict[str, TaskID] = {}
         self._between: TaskID | None = None
+        self._failing: tuple[str, ...] = ()
 
     async def follow(self, stream: AsyncIterator[events.Event]) -> RunResult:
         """Show every event; the result once it is there.
@@ -88,7 +89,8 @@ class Follower:
                 if not any(fact.startswith("check:") for fact in each.rests_on)
             ]
         elif event.type == "repair":
-            failing = "; ".join(event.failing)
+            failing = "the same" if event.failing == self._failing else "; ".join(event.failing)
+            self._failing = event.failing
             self._console.print(
                 f"  [yellow]↻[/] round {event.round}: {escape(failing)} → {escape(event.action)}",
                 soft_wrap=True,
