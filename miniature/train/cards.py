@@ -47,8 +47,8 @@ SUBJECTS = (
         "python -m miniature.train.vae --minutes 24; python -m miniature.train.diffusion",
         "train.jsonl",
         (
-            ("StickerEval single shot", "stickereval:overall.single"),
-            ("StickerEval loop", "stickereval:overall.loop"),
+            ("StickerEval single shot", "stickereval:right.single"),
+            ("StickerEval loop", "stickereval:right.loop"),
         ),
     ),
     Subject(
@@ -58,7 +58,7 @@ SUBJECTS = (
         "patches, text tower 3 layers. Contrastive loss beside dense label supervision.",
         "python -m miniature.train.clip",
         "train.jsonl",
-        (("zero-shot object accuracy", "eyes:test.classify.accuracy"),),
+        (("zero-shot object accuracy", "eyes:seen.classify.accuracy"),),
     ),
     Subject(
         "owl",
@@ -67,8 +67,8 @@ SUBJECTS = (
         "python -m miniature.train.owl",
         "train.jsonl",
         (
-            ("AP50", "eyes:test.ground.ap50"),
-            ("boxes on absent phrases", "eyes:test.ground.boxes_on_absent"),
+            ("AP50", "eyes:seen.ground.ap50"),
+            ("boxes on absent phrases", "eyes:seen.ground.boxes_on_absent"),
         ),
     ),
     Subject(
@@ -79,8 +79,8 @@ SUBJECTS = (
         "python -m miniature.train.blip",
         "train.jsonl",
         (
-            ("answers right", "eyes:test.vqa.accuracy"),
-            ("caption scene graph right", "eyes:test.caption.scene_graph"),
+            ("answers right", "eyes:seen.vqa.accuracy"),
+            ("caption scene graph right", "eyes:seen.caption.scene_graph"),
         ),
     ),
 )

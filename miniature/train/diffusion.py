@@ -191,7 +191,7 @@ def main() -> None:
         x = latents[rows].float().to(options.device)
         noise = torch.randn_like(x)
         # mostly noisy: what is drawn is decided there, and it is learnt last
-        t = (len(signal) * torch.rand(BATCH, device=options.device).pow(0.25)).long()
+        t = (len(signal) * torch.rand(BATCH, device=options.device).pow(0.6)).long()
         a = signal[t].sqrt()[:, None, None, None]
         b = (1 - signal[t]).sqrt()[:, None, None, None]
         noisy = (a * x + b * noise).contiguous(memory_format=torch.channels_last)
@@ -223,7 +223,7 @@ def main() -> None:
         options=options,
         log=folder / "train.jsonl",
         batch=BATCH,
-        rate=1e-3,
+        rate=6e-4,
         average=average,
     )
 
