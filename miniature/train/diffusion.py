@@ -232,7 +232,7 @@ def preview(pipeline: StableDiffusionPipeline) -> Image.Image:
     """The PROMPTS drawn with fixed seeds, four a row."""
     seeds = [torch.Generator().manual_seed(i) for i in range(len(PROMPTS))]
     drawn = pipeline(
-        list(PROMPTS), num_inference_steps=STEPS, guidance_scale=4.0, generator=seeds
+        list(PROMPTS), num_inference_steps=STEPS, guidance_scale=1.5, generator=seeds
     ).images
     side = drawn[0].width
     sheet = Image.new("RGB", (4 * side, -(-len(drawn) // 4) * side))
