@@ -97,7 +97,7 @@ def test_the_first_command_of_the_readme_draws_and_checks_with_what_is_shipped(
     report = json.loads(ended.out)
     assert load_image(Path(report["images"][0]["path"])).image.size_wh == (128, 128)
     assert [call["tool"] for call in report["calls"]] == ["generate"]
-    assert {"exists", "relation", "colour"} <= {check["kind"] for check in report["checks"]}
+    assert {"exists", "colour"} <= {check["kind"] for check in report["checks"]}
 
 
 def test_the_same_seed_draws_the_same_picture(
