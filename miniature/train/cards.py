@@ -43,10 +43,12 @@ SUBJECTS = (
         "Miniature Stable Diffusion",
         "A `StableDiffusionPipeline` folder: text to 128x128 pictures. AutoencoderTiny (8x, 4 "
         "latent channels), the text tower of `../clip` with its output centred, a U-Net with "
-        "attention at 8x8 and 4x4, velocity prediction on a schedule that ends in pure noise, DPM-Solver++.",
+        "attention at 8x8 and 4x4, velocity prediction on a schedule that ends in pure noise, "
+        "DPM-Solver++.",
         "python -m miniature.train.vae --minutes 24; "
         "python -m miniature.train.diffusion --minutes 14 (time steps drawn as "
-        "1000 u^0.25, rate 1e-3), then --minutes 6.5 (u^0.6, rate 6e-4); one thread, scenes of one object only",
+        "1000 u^0.25, rate 1e-3), then --minutes 6.5 (u^0.6, rate 6e-4); "
+        "one thread, scenes of one object only",
         "train.jsonl",
         (
             ("StickerEval single shot", "stickereval:right.single"),
