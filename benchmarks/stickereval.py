@@ -261,6 +261,8 @@ def main() -> None:
     print(body(found))
     if arguments.report or len(lines) == len(load()):
         command = "python -m benchmarks.stickereval"
+        if arguments.n is not None:
+            command += f" --n {arguments.n}"
         report.write("stickereval", "StickerEval", command, found, body(found))
 
 

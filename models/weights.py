@@ -76,7 +76,7 @@ def locate(checkpoint: str) -> Path:
         return _snapshot(checkpoint)
     raise Unavailable(
         f"checkpoint folder {checkpoint!r} is missing; install again, train it with "
-        "`python -m miniature.train`, or name another checkpoint in the profile"
+        "its recipe in miniature/train, or name another checkpoint in the profile"
     )
 
 

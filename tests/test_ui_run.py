@@ -100,6 +100,15 @@ def test_the_first_command_of_the_readme_draws_and_checks_with_what_is_shipped(
     assert {"exists", "colour"} <= {check["kind"] for check in report["checks"]}
 
 
+def test_a_request_about_places_is_checked_for_them_with_what_is_shipped(
+    sightloop: Command,
+) -> None:
+    ended = sightloop("run", "a red apple to the left of a dog", "--no-loop", "--json")
+    assert ended.code == 0, ended.err
+    checks = json.loads(ended.out)["checks"]
+    assert {"exists", "relation", "colour"} <= {check["kind"] for check in checks}
+
+
 def test_the_same_seed_draws_the_same_picture(
     sightloop: Command, script: Callable[..., str], profile: Path
 ) -> None:
