@@ -14,6 +14,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from agent import embedded_format as language
+from agent.embedded_plan import plan
 from agent.embedded_weights import ADAPTER, pull
 from agent.messages import Observation
 from agent.plan import Plan
@@ -116,7 +117,7 @@ class Embedded:
             if turn.role == "user" and 0 < len(turn.text.encode()) <= REQUEST
         )
         compact = self._write((*said, request.text), request, LOOK_BACK)
-        return language.plan(compact, request.handles, request.tools.names())
+        return plan(compact, request.handles, request.tools.names(), request.sizes)
 
     def load(self) -> Model:
         """The model, fetched and loaded if it is not yet."""
@@ -130,7 +131,7 @@ class Embedded:
         before = self._before(said[:-1], request, back) if said[1:] and back else ""
         last = before if before.startswith("[") else ""
         asked = language.prompt(said[-1], request.handles, last)
-        grammar = language.grammar(request.handles, request.tools.names())
+        grammar = language.grammar(request.handles)
         written = self.load().complete(asked, grammar)
         if len(self._remembered) >= REMEMBERED:
             self._remembered.clear()

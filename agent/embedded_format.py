@@ -1,38 +1,37 @@
 """Embedded format: the short language between the embedded model and the code around it.
 
 The model reads `img1,img2`, a line break and the request; it writes a JSON list of calls whose
-first key is the tool, such as `[{"generate":"a cat"},{"vqa":"@c1","question":"..."}]`, or a
+first key is the verb, such as `[{"generate":"a cat"},{"vqa":"@c1","question":"..."}]`, or a
 reply by its kind, `{"reply":"picture"}`. A grammar built for each request lets it write nothing
-else: only tools that are alive, only pictures that exist. Knows no model and no tool's code.
+else, and only pictures that exist. `agent/embedded_plan.py` turns it into a plan.
 """
 
 from __future__ import annotations
 
-import json
 import re
 from collections.abc import Collection, Sequence
-from typing import Any
 
-from pydantic import JsonValue
-
-from agent.plan import Call, Plan
-
-FIRST = {  # the argument that stands at the tool's name
-    "generate": "prompt",
-    "caption": "image",
-    "vqa": "image",
-    "ground": "image",
-    "score": "image",
-    "classify": "image",
-}
-ABLE = {
-    "generate": "draw a picture from words",
-    "caption": "describe a picture",
-    "vqa": "answer questions about one",
-    "ground": "find things in it",
-    "score": "say how well it fits a text",
-    "classify": "choose between labels for it",
-}
+ABLE: tuple[tuple[str, tuple[str, ...]], ...] = (
+    ("draw a picture from words", ("generate",)),
+    ("place each thing of a drawing", ("layout",)),
+    ("describe a picture", ("caption",)),
+    ("answer questions about one", ("vqa",)),
+    ("find things in it", ("ground",)),
+    ("say how well it fits a text", ("score",)),
+    ("choose between labels for it", ("classify",)),
+    ("cut things out of it", ("segment",)),
+    ("read the text on it", ("ocr",)),
+    ("map its depth, edges or poses", ("depth", "edges", "pose")),
+    ("change it", ("edit", "inpaint")),
+    ("remove or replace things in it", ("remove", "replace")),
+    ("draw it in another style", ("restyle",)),
+    ("extend it beyond its edges", ("outpaint",)),
+    ("enlarge it", ("upscale",)),
+    ("draw along its outlines", ("control",)),
+    ("learn a thing and draw it again", ("customize",)),
+    ("search pictures of yours", ("retrieve",)),
+)
+"""What is said of the tools that are alive; one of each group is enough."""
 REPLIES = {
     "hello": "Hello! Tell me what to draw, or send a picture and ask about it. I can {able}.",
     "thanks": "You're welcome!",
@@ -41,37 +40,58 @@ REPLIES = {
     "who": "I am Sightloop, a program that draws pictures and looks at them. I can {able}.",
     "okay": "All right. Tell me what to draw or which picture to look at.",
     "unclear": "I did not understand that. I can {able}. Which of these shall I do?",
+    "what": "Please say a little more: what exactly shall I draw, change or look for?",
     "picture": "I need a picture for that. Please add one, or ask me to draw one first.",
     "missing": "There is no such picture here. {have}",
-    "edit": "I cannot change a picture yet. I can {able}.",
-    "cutout": "I cannot cut out or mask things yet. I can {able}.",
+    "edit": "I cannot change a picture in that way. I can {able}.",
     "cannot": "That is beyond what I can do. I can {able}.",
+    "absent": "No tool of this profile does that. I can {able}.",
 }
+SPOKEN = tuple(kind for kind in REPLIES if kind != "absent")  # what the model may say itself
 SHOWN = 6  # pictures named to the model; the grammar allows all
+CALLS = 8  # in one plan, at most
 
-SPARE = r"""
+WORDS = r"""
 text ::= "\"" first char{0,320} "\""
 first ::= [^"\\\x00-\x20\x7F]
 char ::= [^"\\\x00-\x1F\x7F]
 seed ::= "0" | [1-9] [0-9]{0,8}
 steps ::= [1-9] [0-9]?
 n ::= [1-9] | "1" [0-6]
-refusal ::= ("," "{\"reply\":\"" ("edit" | "cutout" | "cannot") "\"}")?"""
-DRAW = r'''
-draw ::= "{\"generate\":" text no? many? from? in? again? "}"
-no ::= ",\"negative_prompt\":" text
-many ::= ",\"n\":" n
-from ::= ",\"seed\":" seed
-in ::= ",\"steps\":" steps
-again ::= ",\"again\":true"'''
-MORE = {  # what follows the picture in a call that looks at it
+px ::= [1-9] [0-9]{0,2}
+side ::= "\"left\"" | "\"right\"" | "\"top\"" | "\"bottom\""
+corner ::= "\"" ("top" | "bottom") " " ("left" | "right") "\""
+place ::= side | corner | "\"middle\""
+count ::= ",\"k\":" n
+refusal ::= ("," "{\"reply\":\"" ("edit" | "cannot") "\"}")?"""
+FREE = {  # verbs that need no picture; what follows their name
+    "generate": r'text (",\"negative_prompt\":" text)? (",\"n\":" n)? (",\"seed\":" seed)? '
+    r'(",\"steps\":" steps)? (",\"again\":true")?',
+    "layout": r'"[" thing ("," thing){0,7} "]" (",\"on\":" text)? (",\"again\":true")?',
+    "retrieve": "text count?",
+}
+THING = 'thing ::= "[" text "," place "]"'
+ON = {  # verbs that take a picture; what follows it
     "caption": '""',
     "vqa": r'",\"question\":" text',
     "ground": r'",\"phrases\":[" text ("," text){0,7} "]"',
     "score": r'",\"text\":" text',
     "classify": r'",\"labels\":[" text ("," text){1,11} "]"',
+    "segment": r'(",\"phrase\":" text)?',
+    "ocr": '""',
+    "depth": '""',
+    "edges": '""',
+    "pose": '""',
+    "edit": r'",\"instruction\":" text',
+    "inpaint": r'",\"prompt\":" text ",\"at\":" place',
+    "remove": r'",\"phrase\":" text',
+    "replace": r'",\"phrase\":" text ",\"prompt\":" text',
+    "restyle": r'",\"prompt\":" text',
+    "outpaint": r'",\"sides\":[" side ("," side){0,3} "]" (",\"px\":" px)?',
+    "upscale": r'(",\"factor\":" n)?',
+    "control": r'",\"kind\":\"" ("edges" | "depth" | "pose") "\",\"prompt\":" text',
+    "similar": "count?",
 }
-DRAWS, LOOKS = 4, 8  # calls in one plan, at most
 
 
 def prompt(text: str, handles: Sequence[str], last: str = "") -> str:
@@ -93,73 +113,35 @@ def _plain(text: str) -> str:
     return " ".join(re.sub(r"<\|[^|]*\|>", " ", text).split())
 
 
-def grammar(handles: Sequence[str], tools: Collection[str]) -> str:
-    """The GBNF grammar of all plans that are valid for these pictures and tools.
+def grammar(handles: Sequence[str]) -> str:
+    """The GBNF grammar of all that may be written where these pictures exist.
 
-    Behind k pictures that the plan itself draws, `@c1` to `@ck` are pictures too.
+    The first call can only take one of them; later calls may also take `@c1`, what the first
+    call gives, and so on.
     """
-    looking = [tool for tool in MORE if tool in tools]
-    draws = range(DRAWS + 1) if "generate" in tools else range(1)
-    rules, plans = [SPARE], []
-    if "generate" in tools:
-        rules.append(DRAW)
-    for drawn in draws:
-        pictures = [*handles, *(f"@c{i + 1}" for i in range(drawn))]
-        head = ' "," '.join(["draw"] * drawn)
-        look = f"look{drawn}"
-        if not (looking and pictures):
-            plans += [head] * bool(drawn)
+    made = [f"@c{number}" for number in range(1, CALLS)]
+    rules = [WORDS, THING]
+    free = " | ".join(rf'"{{\"{verb}\":" {rest} "}}"' for verb, rest in FREE.items())
+    rules.append(f"free ::= {free}")
+    for number, pictures in enumerate((list(handles), [*handles, *made])):
+        if not pictures:
+            rules.append("call0 ::= free")
             continue
-        calls = " | ".join(rf'"{{\"{tool}\":" image{drawn} {MORE[tool]} "}}"' for tool in looking)
         names = " | ".join(rf'"\"{name}\""' for name in pictures)
-        rules += [f"{look} ::= {calls}", f"image{drawn} ::= {names}"]
-        looks = f'{look} ("," {look}){{0,{LOOKS - 1}}}'
-        plans.append(f'{head} ("," {looks})?' if drawn else looks)
-    kinds = " | ".join(f'"{kind}"' for kind in REPLIES)
+        image = f"image{number}"
+        on = [rf'"{{\"{verb}\":" {image} {rest} "}}"' for verb, rest in ON.items()]
+        learn = rf'"{{\"customize\":[" {image} ("," {image})* "],\"name\":" text "}}"'
+        rules += [f"{image} ::= {names}", f"call{number} ::= free | {' | '.join([*on, learn])}"]
+    kinds = " | ".join(f'"{kind}"' for kind in SPOKEN)
     rules.append(rf'reply ::= "{{\"reply\":\"" ({kinds}) "\"}}"')
-    whole = [*(f'"[" {plan} refusal "]"' for plan in plans), "reply"]
-    return "\n".join([f"root ::= {' | '.join(whole)}", *rules])
-
-
-def plan(compact: str, handles: Sequence[str], tools: Collection[str]) -> Plan:
-    """The plan that a compact one stands for; one broken off in the middle asks again.
-
-    Calls are named c1, c2 … in order. A call that is there twice is made once.
-    """
-    try:
-        held = json.loads(compact)
-    except json.JSONDecodeError:
-        held = {"reply": "unclear"}
-    calls: list[Call] = []
-    reply = None
-    for entry in held if isinstance(held, list) else [held]:
-        if "reply" in entry:
-            reply = words(entry["reply"], handles, tools)
-            continue
-        tool, arguments = _call(entry, handles)
-        if tool == "classify" and len(arguments["labels"]) < 2:  # type: ignore[arg-type]
-            reply = words("unclear", handles, tools)
-        elif tool == "generate" or all((tool, arguments) != (c.tool, c.input) for c in calls):
-            calls.append(Call(id=f"c{len(calls) + 1}", tool=tool, input=arguments))
-    return Plan(calls=tuple(calls), reply=reply)
+    root = f'root ::= "[" call0 ("," call1){{0,{CALLS - 1}}} refusal "]" | reply'
+    return "\n".join([root, *rules])
 
 
 def words(kind: str, handles: Sequence[str], tools: Collection[str]) -> str:
     """A reply of this kind, naming what can be done with these tools and pictures."""
-    able = [ABLE[tool] for tool in ABLE if tool in tools] or ["do nothing, since no tool is alive"]
+    able = [said for said, group in ABLE if any(tool in tools for tool in group)]
+    able = able or ["do nothing, since no tool is alive"]
     listed = able[0] if len(able) == 1 else f"{', '.join(able[:-1])}, and {able[-1]}"
     have = f"There is {', '.join(handles)}." if handles else "There is none yet."
     return REPLIES[kind].format(able=listed, have=have)
-
-
-def _call(entry: dict[str, Any], handles: Sequence[str]) -> tuple[str, dict[str, JsonValue]]:
-    tool = next(iter(entry))
-    arguments: dict[str, JsonValue] = {FIRST[tool]: entry[tool]}
-    arguments |= {key: value for key, value in entry.items() if key not in (tool, "again")}
-    if "labels" in entry:
-        arguments["labels"] = list(dict.fromkeys(entry["labels"]))
-    if "again" in entry:  # another seed, or the very same picture would come back
-        arguments["seed"] = len(handles)
-    if FIRST[tool] == "image" and str(entry[tool]).startswith("@"):
-        arguments["image"] = f"{entry[tool]}.images[0]"
-    return tool, arguments

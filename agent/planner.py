@@ -5,7 +5,8 @@ This file does not know which language model stands behind it: `agent/language.p
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from typing import Protocol, runtime_checkable
 
 from agent.messages import Message, Observation
@@ -25,6 +26,8 @@ class PlanRequest:
     """Earlier turns of this conversation, oldest first, without `text`."""
     handles: tuple[str, ...] = ()
     """Names of the pictures of this conversation, oldest first, such as img1."""
+    sizes: Mapping[str, tuple[int, int]] = field(default_factory=dict)
+    """Handle to width and height in px, for places inside pictures; may be left empty."""
     observations: tuple[Observation, ...] = ()
     """What became of the plans made so far for this very request; empty the first time."""
 

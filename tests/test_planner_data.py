@@ -10,6 +10,7 @@ import pytest
 import torch
 
 from agent import embedded_format as language
+from agent.embedded_plan import PICTURE, plan
 from agent.plan import validate
 from miniature.train import planner_gguf
 from miniature.train.planner_mix import dataset
@@ -20,11 +21,20 @@ from tools.toolbox import LocalToolbox
 EXAMPLES = dataset(1500, 7)
 
 
-def test_every_plan_is_valid() -> None:
+def test_every_plan_is_valid_for_the_tools_that_are_alive() -> None:
     toolbox = LocalToolbox(load_profile("miniature"), None)
+    alive = toolbox.names()
     for example in EXAMPLES:
-        plan = language.plan(example.target, example.handles, list(language.ABLE))
-        validate(plan, toolbox, example.handles)
+        made = plan(example.target, example.handles, alive)
+        validate(made, toolbox, example.handles)
+        assert {call.tool for call in made.calls} <= set(alive)
+
+
+def test_what_a_tool_draws_lies_where_plans_look_for_it() -> None:
+    toolbox = LocalToolbox(load_profile("miniature"), None)
+    for name in set(toolbox.names()) & PICTURE.keys():
+        field = PICTURE[name].partition("[")[0]
+        assert field in toolbox.tool(name).output.model_fields, name
 
 
 def test_every_wording_is_filled_in() -> None:
@@ -34,17 +44,18 @@ def test_every_wording_is_filled_in() -> None:
         assert "@" not in example.text
 
 
-def test_pictures_are_looked_at_only_where_there_are_some() -> None:
+def test_pictures_are_named_only_where_there_are_some() -> None:
     for example in EXAMPLES:
         for entry in json.loads(example.target) if example.target[0] == "[" else []:
-            image = next(iter(entry.values()))
-            if "generate" not in entry and "reply" not in entry:
+            verb, first = next(iter(entry.items()))
+            for image in first if verb == "customize" else [first] if verb in language.ON else []:
                 assert image in example.handles or image.startswith("@c")
 
 
 def test_every_family_comes_up() -> None:
     targets = " ".join(example.target for example in EXAMPLES)
-    for word in (*language.ABLE, *(f'"reply":"{kind}"' for kind in language.REPLIES)):
+    verbs = (*language.FREE, *language.ON, "customize")
+    for word in (*verbs, *(f'"reply":"{kind}"' for kind in language.SPOKEN)):
         assert word in targets
     for key in ("negative_prompt", '"n":', '"seed":', '"steps":', '"again":true', '"@c1"'):
         assert key in targets

@@ -10,8 +10,9 @@ import json
 from collections.abc import Callable
 from dataclasses import dataclass
 
+from miniature.train.planner_change import Changes
 from miniature.train.planner_phrases import WORDS, expand, plural, tidy
-from miniature.train.planner_scenes import RELATIONS, Entry, Scenes
+from miniature.train.planner_scenes import RELATIONS, Entry
 from miniature.world.language import article
 from miniature.world.vocabulary import BACKGROUNDS
 
@@ -33,7 +34,7 @@ class Example:
     last: str = ""
 
 
-class Writer(Scenes):
+class Writer(Changes):
     """Writes requests for one thing, with their plans; one seed, one sequence."""
 
     def draw(self) -> tuple[str, list[Entry]]:
@@ -79,12 +80,30 @@ class Writer(Scenes):
 
     def look(self, handles: list[str], it: str = "", image: str = "") -> tuple[str, list[Entry]]:
         """A request to look at one picture, and its plan; `it` and `image` force which."""
-        rng = self.rng
         makers: list[tuple[Callable[[], tuple[str, Entry]], int]] = [
             (self.caption, 5), (self.exist, 4), (self.count, 5), (self.colour, 3),
             (self.backdrop, 2), (self.relation, 3), (self.size, 1), (self.open_question, 5),
             (self.ground, 8), (self.score, 6), (self.classify, 6),
         ]  # fmt: skip
+        return self.about(makers, handles, it, image)
+
+    def change(self, handles: list[str], it: str = "", image: str = "") -> tuple[str, list[Entry]]:
+        """A request to change one picture, and its plan."""
+        return self.about(self.changes(), handles, it, image)
+
+    def reading(self, handles: list[str], it: str = "", image: str = "") -> tuple[str, list[Entry]]:
+        """A request to cut, map or learn one picture, and its plan."""
+        return self.about(self.readings(), handles, it, image)
+
+    def about(
+        self,
+        makers: list[tuple[Callable[[], tuple[str, Entry]], int]],
+        handles: list[str],
+        it: str,
+        image: str,
+    ) -> tuple[str, list[Entry]]:
+        """What one of the makers writes, about a picture that is named where it must be."""
+        rng = self.rng
         text, entry = rng.choices([m for m, _ in makers], [w for _, w in makers])[0]()
         if not it:
             image, it = self.refer(handles)
@@ -94,7 +113,15 @@ class Writer(Scenes):
             text = rng.choice(
                 [f"{it}: {text}", f"in {it}, {text}", f"{text} ({it})", f"for {it}: {text}"]
             )
-        return tidy(text), [{key: image if value == "@" else value for key, value in entry.items()}]
+        named = {"@": image}
+        if isinstance(entry.get("customize"), list):
+            entry["customize"] = [image]
+        return tidy(text), [
+            {
+                key: named.get(value, value) if isinstance(value, str) else value
+                for key, value in entry.items()
+            }
+        ]
 
     def caption(self) -> tuple[str, Entry]:
         return self.say(self.rng.choice(["caption", "caption", "caption_bare"])), {"caption": "@"}

@@ -7,13 +7,12 @@ from __future__ import annotations
 
 import random
 from collections.abc import Callable
-from typing import Any
 
-from miniature.train.planner_data import Example, Writer, compact
+from miniature.train.planner_data import Example, compact
+from miniature.train.planner_follow import FollowUps
 from miniature.train.planner_phrases import expand, plural, tidy
-from miniature.train.planner_scenes import Entry, Scene
+from miniature.train.planner_scenes import Entry
 from miniature.world.language import article
-from miniature.world.vocabulary import BACKGROUNDS
 
 TALK = ("hello", "thanks", "bye", "help", "who", "okay", "unclear")
 NEIGHBOURS = {
@@ -28,21 +27,19 @@ NEIGHBOURS = {
 }
 
 
-class Mixer:
+class Mixer(FollowUps):
     """Writes examples of every family; one seed, one sequence."""
-
-    def __init__(self, seed: int) -> None:
-        self.write = Writer(seed)
-        self.rng = self.write.rng
 
     def example(self) -> Example:
         """One example of a family drawn at random, roughened as people write."""
         families: list[tuple[Callable[[], Example], int]] = [
-            (self.draw, 27), (self.look, 30), (self.nothing_to_look_at, 7),
-            (self.draw_and_look, 13),
-            (self.look_twice, 5), (self.several, 6), (self.two_pictures, 2), (self.follow_up, 8),
-            (self.missing, 2), (self.edit, 5), (self.cutout, 3), (self.cannot, 8), (self.talk, 9),
-            (self.partly, 2),
+            (self.draw, 22), (self.look, 26), (self.nothing_to_look_at, 6),
+            (self.draw_and_look, 15), (self.look_twice, 6), (self.several, 5),
+            (self.two_pictures, 2), (self.follow_up, 6), (self.missing, 2), (self.edit, 3),
+            (self.cannot, 7), (self.talk, 7), (self.partly, 2), (self.what, 3),
+            (self.change, 24), (self.reading, 13), (self.retrieve, 4), (self.layout, 5),
+            (self.draw_and_change, 6), (self.change_twice, 5), (self.change_and_look, 5),
+            (self.change_on, 6),
         ]  # fmt: skip
         made = self.rng.choices([f for f, _ in families], [w for _, w in families])[0]()
         if not made.last and self.rng.random() < 0.12:
@@ -67,9 +64,8 @@ class Mixer:
 
     def nothing_to_look_at(self) -> Example:
         rng = self.rng
-        text = self.write.look(
-            ["img1"], it="" if rng.random() < 0.3 else "this picture", image="x"
-        )[0]
+        write = rng.choice([self.write.look, self.write.change, self.write.reading])
+        text = write(["img1"], it="" if rng.random() < 0.3 else "this picture", image="x")[0]
         if rng.random() < 0.2:
             text = self.write.say("both_caption")
         return Example(text, [], compact({"reply": "picture"}))
@@ -156,57 +152,6 @@ class Mixer:
         text = self.write.say("two_pictures", s=self.write.said(first), s2=self.write.said(second))
         return Example(text, [], compact([first.entry(), second.entry()]))
 
-    def follow_up(self) -> Example:
-        """A turn that means something only after the one before."""
-        rng, write = self.rng, self.write
-        handles, roll = write.pictures(), rng.random()
-        if roll < 0.25:
-            plan = write.draw()[1]
-            plan[0].pop("seed", None)
-            return Example(
-                write.pick("again"), handles, compact([{**plan[0], "again": True}]), compact(plan)
-            )
-        if roll < 0.65:
-            return self._redraw(handles)
-        o = write.noun()
-        image = rng.choice(handles)
-        many = f"how many {plural(o)} are there?"
-        ways: list[tuple[Any, str, Entry]] = [
-            (write.exist, "follow_exist", {"vqa": image, "question": f"is there {article(o)}?"}),
-            (write.count, "follow_count", {"vqa": image, "question": many}),
-            (write.ground, "follow_where", {"ground": image, "phrases": [o]}),
-            (write.colour, "follow_where", {"vqa": image, "question": f"what color is the {o}?"}),
-        ]
-        before, frame, after = rng.choice(ways)
-        last = {k: image if v == "@" else v for k, v in before()[1].items()}
-        text = write.say(frame, o=o, os=plural(o))
-        if rng.random() < 0.25 and len(handles) > 1:
-            other, it = write.refer(handles)
-            text = expand(f"(and|what about|how about|same for|now) (in |){it}?", rng)
-            after = {k: other if v == image else v for k, v in last.items()}
-        return Example(text, handles, compact([after]), compact([last]))
-
-    def _redraw(self, handles: list[str]) -> Example:
-        rng, write = self.rng, self.write
-        scene = write.scene()
-        while scene.open or not scene.things:
-            scene = write.scene()
-        changed = Scene(list(scene.things), scene.relation, scene.background, scene.absent)
-        count, adjective, noun = scene.things[0]
-        roll = rng.random()
-        if roll < 0.35 and len(scene.things) == 1:
-            c = rng.choice(write.words["colours"])
-            changed.things[0] = (count, c, noun)
-            text = write.say("change_colour", c=c)
-        elif roll < 0.65 and len(scene.things) == 1:
-            o = write.noun()
-            changed.things[0] = (count, adjective if count > 1 else "", o)
-            text = write.say("change_object", o=o, a=article(o).split()[0])
-        else:
-            changed.background = rng.choice([*BACKGROUNDS])
-            text = write.say("change_background", b=changed.background)
-        return Example(text, handles, compact([changed.entry()]), compact([scene.entry()]))
-
     def missing(self) -> Example:
         """A picture named that does not exist."""
         handles = self.write.pictures()[:3]
@@ -233,9 +178,6 @@ class Mixer:
     def edit(self) -> Example:
         return self._refused("edit", "edit", 0.9)
 
-    def cutout(self) -> Example:
-        return self._refused("cutout", "cutout", 0.9)
-
     def cannot(self) -> Example:
         made = self._refused("cannot", "cannot", 0.25)
         if self.rng.random() < 0.25:
@@ -251,10 +193,74 @@ class Mixer:
         tail = write.say(f"also_{kind}", o=write.noun())
         return Example(text.rstrip("?.! ") + " " + tail, handles, compact([*plan, {"reply": kind}]))
 
+    def what(self) -> Example:
+        """A request that says too little: a question goes back."""
+        handles = self.write.pictures() if self.rng.random() < 0.6 else []
+        return Example(self.write.pick("what"), handles, compact({"reply": "what"}))
+
+    def change(self) -> Example:
+        handles = self.write.pictures()
+        text, plan = self.write.change(handles)
+        return Example(text, handles, compact(plan))
+
+    def reading(self) -> Example:
+        handles = self.write.pictures()
+        text, plan = self.write.reading(handles)
+        return Example(text, handles, compact(plan))
+
+    def retrieve(self) -> Example:
+        handles = self.write.pictures() if self.rng.random() < 0.25 else []
+        text, entry = self.write.retrieve()
+        return Example(text, handles, compact([entry]))
+
+    def layout(self) -> Example:
+        handles = self.write.pictures() if self.rng.random() < 0.2 else []
+        text, entry = self.write.layout()
+        return Example(text, handles, compact([entry]))
+
+    def draw_and_change(self) -> Example:
+        """A picture to draw, or to find, and what is done with it then."""
+        rng, write = self.rng, self.write
+        text, plan = write.draw() if rng.random() < 0.85 else _listed(write.retrieve())
+        it = expand("(it|it|the (result|picture|image|drawing)|that)", rng)
+        then = rng.choice([write.change, write.change, write.reading])
+        said, more = then(["@c1"], it, "@c1")
+        handles = write.pictures() if rng.random() < 0.15 else []
+        text = text.rstrip("?.! ") + rng.choice(write.words["joins"]) + said.rstrip("?")
+        return Example(tidy(text), handles, compact(plan + more))
+
+    def change_twice(self) -> Example:
+        """One change after the other, the second on what the first gives."""
+        rng, write = self.rng, self.write
+        handles = write.pictures()
+        text, plan = write.change(handles)
+        said, more = write.change(["@c1"], rng.choice(["it", "the result", "that"]), "@c1")
+        text = text.rstrip("?.! ") + rng.choice(write.words["joins"]) + said.rstrip("?")
+        return Example(tidy(text), handles, compact(plan + more))
+
+    def change_and_look(self) -> Example:
+        """A change, and a look at what came of it; or a look first."""
+        rng, write = self.rng, self.write
+        handles = write.pictures()
+        if rng.random() < 0.3:
+            text, plan = write.look(handles)
+            image = next(iter(plan[0].values()))
+            said, more = write.change(handles, rng.choice(["it", "the picture"]), image)
+            join = rng.choice(write.words["joins"])
+        else:
+            text, plan = write.change(handles)
+            said, more = write.look(["@c1"], rng.choice(["it", "the result"]), "@c1")
+            join = rng.choice(write.words["ask_joins" if said.endswith("?") else "joins"])
+        return Example(tidy(text.rstrip("?.! ") + join + said), handles, compact(plan + more))
+
     def talk(self) -> Example:
         kind = self.rng.choice(TALK)
         handles = self.write.pictures() if self.rng.random() < 0.4 else []
         return Example(self.write.pick(kind), handles, compact({"reply": kind}))
+
+
+def _listed(made: tuple[str, Entry]) -> tuple[str, list[Entry]]:
+    return made[0], [made[1]]
 
 
 def roughen(text: str, rng: random.Random, words: dict[str, list[str]]) -> str:
