@@ -60,9 +60,13 @@ class Budget:
         rate = seconds / max(1, pictures)
         self._rates[work] = min(rate, self._rates.get(work, rate))
 
+    def a_picture(self) -> float:
+        """Seconds that drawing and checking one picture take, by the measured rates."""
+        return sum(self._rates.values(), UNMEASURED)
+
     def room(self, wanted: int) -> int:
         """How many pictures, up to `wanted`, fit into what is left by the measured rates."""
-        each = sum(self._rates.values(), UNMEASURED)
+        each = self.a_picture()
         if self.left() <= 0:
             return 0
         if each <= 0 or self.left() == float("inf"):

@@ -15,7 +15,7 @@ from agent.description import Description, Thing, read_descriptions
 from agent.requests import descriptions
 from tools.base import Record
 
-Kind = Literal["exists", "absent", "count", "colour", "relation", "background"]
+Kind = Literal["exists", "absent", "count", "colour", "relation", "background", "size", "unchanged"]
 
 
 class Claim(Record):
@@ -32,6 +32,9 @@ class Claim(Record):
     other: str | None = Field(default=None, description="singular noun the subject relates to")
     other_colour: str | None = Field(default=None, description="tells the other apart")
     background: str | None = Field(default=None, description="a colour, or a scene such as beach")
+    size: Literal["small", "large"] | None = Field(
+        default=None, description="how large the subject is said to be"
+    )
     several: bool = Field(default=False, description="whether the subject is more than one thing")
 
 

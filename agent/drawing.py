@@ -6,14 +6,26 @@ Monotone: a candidate is kept only if it stands better than one that is kept alr
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import NamedTuple
 
 from pydantic import Field, JsonValue
 
 from agent.checklist import Claim
-from agent.refine import Outcome, Variant
+from agent.refine import Variant
 from agent.state import Check
 from agent.verify import standing
 from tools.base import Record
+
+
+class Try(NamedTuple):
+    """One repair and what came of it."""
+
+    arm: str  # what kind of repair
+    claim: str  # the failed claim it was for
+    kind: str  # of that claim
+    pictures: int
+    gained: float = 0.0  # checks mended; an unsure counts one half
+    seconds: float = 0.0
 
 
 class Candidate(Record):
@@ -22,7 +34,7 @@ class Candidate(Record):
     image: str = Field(description="id")
     seed: int | None = None
     call: str = Field(description="id of the call that drew it")
-    variant: int = Field(description="which way it was drawn, index into the drawing's variants")
+    arm: str = Field(default="", description="the kind of repair it came from; empty as planned")
     checks: tuple[Check, ...] = Field(default=(), description="empty until it is verified")
 
     def standing(self) -> tuple[int, int, float]:
@@ -41,11 +53,15 @@ class Drawing(Record):
     tool: str
     input: dict[str, JsonValue] = Field(description="arguments as first run")
     wanted: int = Field(ge=1, description="how many pictures are to be handed over")
+    fields: tuple[str, ...] = Field(default=(), description="arguments that its tool takes")
+    source: str | None = Field(default=None, description="id of the picture that it changes")
     claims: tuple[Claim, ...]
     variants: tuple[Variant, ...] = ()
     best: tuple[Candidate, ...] = Field(default=(), description="verified, the best first")
     fresh: tuple[Candidate, ...] = Field(default=(), description="drawn, not verified yet")
-    outcomes: tuple[Outcome, ...] = Field(default=(), description="of all verified candidates")
+    trying: Try | None = Field(default=None, description="the repair that gave what is fresh")
+    tries: tuple[Try, ...] = Field(default=(), description="repairs that were verified")
+    tried: tuple[str, ...] = Field(default=(), description="keys of repairs, not to repeat one")
     next_seed: int = 0
     idle: int = Field(default=0, description="verified batches in a row without anything better")
 
@@ -64,21 +80,31 @@ class Drawing(Record):
             )
         )
 
-    def with_verified(self, verified: Sequence[Candidate]) -> Drawing:
-        """The drawing after a batch was verified; what it keeps never stands worse."""
+    def misses(self) -> float:
+        """Checks that the kept pictures do not pass; an unsure counts one half."""
+        absent = (self.wanted - len(self.best)) * len(self.claims)
+        held = [one.standing() for one in self.best]
+        return absent + sum(fails + unsures / 2 for fails, unsures, _ in held)
+
+    def with_verified(self, verified: Sequence[Candidate], seconds: float = 0.0) -> Drawing:
+        """The drawing after a batch was verified; what it keeps never stands worse.
+
+        Args:
+            seconds: that the verification took.
+        """
         kept = sorted([*self.best, *verified], key=Candidate.standing)[: self.wanted]
         before = [one.standing() for one in self.best]
         better = [one.standing() for one in kept] != before
-        new = [
-            Outcome(one.variant, fails + unsures / 2, -support)
-            for one in verified
-            for fails, unsures, support in [one.standing()]
-        ]
-        return self.model_copy(
+        after = self.model_copy(
             update={
                 "best": tuple(kept),
                 "fresh": (),
-                "outcomes": (*self.outcomes, *new),
+                "trying": None,
                 "idle": 0 if better else self.idle + 1,
             }
         )
+        if self.trying is None:
+            return after
+        gained = max(0.0, self.misses() - after.misses())
+        ended = self.trying._replace(gained=gained, seconds=self.trying.seconds + seconds)
+        return after.model_copy(update={"tries": (*self.tries, ended)})

@@ -80,6 +80,20 @@ class Repair(Record):
     action: str = Field(description="what is done differently, in words")
     failing: tuple[str, ...] = Field(description="claims of the best picture that do not pass")
     pictures: int = Field(description="candidates in this batch")
+    tool: str = Field(default="", description="the tool that repairs")
+    why: str = Field(default="", description="for which claim it was chosen, in words")
+    gain: float = Field(default=0.0, description="checks it is expected to mend")
+    seconds: float = Field(default=0.0, description="s it is expected to take")
+
+
+class Repaired(Record):
+    """A repair was verified: what it gave is kept, or rolled back since it stands no better."""
+
+    type: Literal["repaired"] = "repaired"
+    round: int = Field(description="as in its `repair`")
+    call: str
+    kept: bool
+    gained: float = Field(description="checks mended; an unsure counts one half")
 
 
 class Sentence(Record):
@@ -122,6 +136,7 @@ Event = (
     | ToolFinished
     | Checked
     | Repair
+    | Repaired
     | MessageSaid
     | Done
     | Failed

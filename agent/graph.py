@@ -10,7 +10,8 @@ from functools import lru_cache
 from typing import TYPE_CHECKING, Literal
 
 from agent.plan import Plan
-from agent.steps import LoopState, Steps
+from agent.running import LoopState
+from agent.steps import Steps
 
 if TYPE_CHECKING:
     from langgraph.graph.state import CompiledStateGraph

@@ -6,6 +6,7 @@ import asyncio
 import re
 from collections.abc import Iterator, Mapping, Sequence
 
+from agent.drawing import Try
 from agent.state import CallRecord, ImageRecord
 from agent.store import Origin, Store, libraries
 from tools.base import Record
@@ -34,6 +35,15 @@ class Album(Mapping[str, Image]):
 
     def __len__(self) -> int:
         return len(self._handles)
+
+
+def pictures_of(output: Record) -> tuple[Image, ...]:
+    """The pictures in what a tool gave, in its order."""
+    images = getattr(output, "images", None)
+    if isinstance(images, tuple):
+        return images
+    image = getattr(output, "image", None)
+    return (image,) if isinstance(image, Image) else ()
 
 
 class Keeper:
@@ -70,7 +80,7 @@ class Keeper:
 
     def keep(self, record: CallRecord, output: Record) -> None:
         """Start to write the pictures that a call gave."""
-        images = getattr(output, "images", ())
+        images = pictures_of(output)
         seeds = getattr(output, "seeds", (None,) * len(images))
         if not images:
             return
@@ -84,6 +94,20 @@ class Keeper:
             self._parents[image.id] = parents
         writing = asyncio.to_thread(self._write, record, tuple(images), tuple(seeds), parents)
         self._writing.append(asyncio.create_task(writing))
+
+    def picture(self, identity: str) -> Image:
+        """A picture by its id, from this run or from the store."""
+        if identity not in self.pixels:
+            self.pixels[identity] = self._store.get(identity)
+        return self.pixels[identity]
+
+    def sizes(self) -> dict[str, tuple[int, int]]:
+        """Handle to width and height in px, of the whole conversation."""
+        return self._store.sizes(self._conversation)
+
+    def count_repair(self, tried: Try, tool: str) -> None:
+        """Remember what a repair mended and cost with these weights."""
+        self._store.count_repair(tried, self._toolbox.checkpoint_digest(tool))
 
     def forget(self, identities: set[str]) -> None:
         """Let go of pixels that nobody will ask for again; the store has them."""

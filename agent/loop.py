@@ -9,13 +9,15 @@ import asyncio
 from collections.abc import AsyncIterator, Sequence
 from typing import TYPE_CHECKING, Literal
 
+from agent.aims import makes_pictures
 from agent.budget import Budget, MeteredToolbox
 from agent.events import Done, Event, Failed
 from agent.graph import MOST_STEPS, compiled
 from agent.keeping import Keeper
 from agent.planner import Planner
+from agent.running import LoopState, Run
 from agent.state import RunResult
-from agent.steps import LoopState, Run, Steps
+from agent.steps import Steps
 from agent.store import Store, mended
 from agent.trace import Trace
 from tools.errors import InvalidInput, ToolError
@@ -126,6 +128,8 @@ class _Work:
         self.turn = self.store.begin_turn(self.conversation, self.request)
         self.trace = Trace(self.store.root / "traces" / f"{self.conversation}-{self.turn}.jsonl")
         self.keeper = Keeper(self.store, self.conversation, self.toolbox)
+        alive = self.toolbox.names()
+        drawing = [name for name in alive if makes_pictures(self.toolbox.tool(name))]
         self.run = Run(
             request=self.request,
             toolbox=self.toolbox,
@@ -136,6 +140,7 @@ class _Work:
             loop=self.loop,
             send=events,
             history=history,
+            learnt=self.store.repair_rates([self.toolbox.checkpoint_digest(n) for n in drawing]),
         )
         self.run.board.pictures = self.keeper.take_in(self.images)
 

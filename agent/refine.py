@@ -1,12 +1,8 @@
-"""Refine: what a repair does differently: new seeds, other words, more guidance.
-
-Which of the ways is taken is decided by what each has given so far on this very request.
-"""
+"""Refine: ways to draw a request anew: other seeds, other words, more guidance."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import NamedTuple
 
 from pydantic import Field
 
@@ -16,7 +12,6 @@ from tools.base import Record
 
 MORE_GUIDANCE = 1.5
 MOST_GUIDANCE = 20.0
-ENOUGH = 2  # pictures of a variant before it is judged; one may be bad luck
 
 
 class Variant(Record):
@@ -26,14 +21,6 @@ class Variant(Record):
     prompt: str
     negative_prompt: str = ""
     guidance: float | None = Field(default=None, description="None is the tool's own")
-
-
-class Outcome(NamedTuple):
-    """How well one picture of a variant met the checklist."""
-
-    variant: int
-    misses: float  # fails count 1, unsures one half
-    support: float
 
 
 def variants(
@@ -85,24 +72,6 @@ def variants(
     for variant in found:
         different.setdefault((variant.prompt, variant.negative_prompt, variant.guidance), variant)
     return tuple(different.values())
-
-
-def choose(number: int, outcomes: Sequence[Outcome]) -> int:
-    """Which of `number` variants to draw with next.
-
-    Each gets a batch, in order; then the one whose pictures met the checklist best on
-    average goes on, support deciding between equals.
-    """
-    for variant in range(number):
-        if sum(outcome.variant == variant for outcome in outcomes) < ENOUGH:
-            return variant
-
-    def merit(variant: int) -> tuple[float, float]:
-        mine = [outcome for outcome in outcomes if outcome.variant == variant]
-        misses = sum(outcome.misses for outcome in mine) / len(mine)
-        return misses, -sum(outcome.support for outcome in mine) / len(mine)
-
-    return min(range(number), key=merit)
 
 
 def _worded(claims: Sequence[Claim], *, turned: bool) -> str:

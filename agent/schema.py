@@ -95,7 +95,8 @@ def wanted(field: FieldInfo) -> str:
 
 def problem(field: FieldInfo, value: object) -> str | None:
     """What is wrong with a literal argument, limits included, or None."""
-    return mismatch(Annotated[field.annotation, *field.metadata], value)
+    limited = Annotated[field.annotation, *field.metadata] if field.metadata else field.annotation
+    return mismatch(limited, value)
 
 
 def mismatch(annotation: Any, value: object) -> str | None:

@@ -22,7 +22,9 @@ from pathlib import Path
 
 from pydantic import Field, JsonValue
 
+from agent.drawing import Try
 from agent.messages import Message
+from agent.rates import Rate
 from tools.base import Record
 from tools.errors import InvalidInput, ToolError, Unavailable
 from tools.values import Image, load_image
@@ -43,6 +45,9 @@ CREATE TABLE IF NOT EXISTS turns (
     conversation TEXT NOT NULL REFERENCES conversations, number INTEGER NOT NULL,
     state TEXT NOT NULL, request TEXT NOT NULL, reply TEXT, result TEXT, made REAL NOT NULL,
     PRIMARY KEY (conversation, number));
+CREATE TABLE IF NOT EXISTS repairs (
+    arm TEXT NOT NULL, kind TEXT NOT NULL, weights TEXT NOT NULL, tries REAL NOT NULL,
+    gained REAL NOT NULL, seconds REAL NOT NULL, PRIMARY KEY (arm, kind, weights));
 """
 LIBRARIES = ("sightloop", "torch", "transformers", "diffusers", "numpy", "pillow")
 STALE = 3600.0  # s after which a half-written file is nobody's
@@ -228,6 +233,15 @@ class Store:
         query = "SELECT number, picture FROM handles WHERE conversation = ? ORDER BY number"
         return {f"img{number}": identity for number, identity in self._rows(query, conversation)}
 
+    def sizes(self, conversation: str) -> dict[str, tuple[int, int]]:
+        """Handle to width and height in px, oldest first."""
+        query = (
+            "SELECT number, width, height FROM handles JOIN pictures ON picture = id "
+            "WHERE conversation = ? ORDER BY number"
+        )
+        rows = self._rows(query, conversation)
+        return {f"img{number}": (int(width), int(height)) for number, width, height in rows}
+
     def begin_turn(self, conversation: str, request: str) -> int:
         """Write down a request before it is worked on; returns the number of the turn."""
         self._known(conversation)
@@ -269,6 +283,30 @@ class Store:
         rows = self._rows(query, conversation, number)
         found: JsonValue = json.loads(rows[0][0]) if rows and rows[0][0] else None
         return found
+
+    def repair_rates(self, weights: Sequence[str]) -> dict[tuple[str, str], Rate]:
+        """What repairs mended and cost so far, by arm and kind of claim.
+
+        Args:
+            weights: digests of the checkpoints in use; what others did is left out.
+        """
+        found: dict[tuple[str, str], Rate] = {}
+        query = "SELECT arm, kind, weights, tries, gained, seconds FROM repairs"
+        for arm, kind, digest, *numbers in self._rows(query):
+            if digest in weights:
+                tries, gained, seconds = map(float, numbers)
+                found[arm, kind] = found.get((arm, kind), Rate()).plus(tries, gained, seconds)
+        return found
+
+    def count_repair(self, tried: Try, weights: str) -> None:
+        """Remember what a repair mended and cost."""
+        with self._transaction() as database:
+            database.execute(
+                "INSERT INTO repairs VALUES (?, ?, ?, ?, ?, ?) ON CONFLICT DO UPDATE SET "
+                "tries = tries + excluded.tries, gained = gained + excluded.gained, "
+                "seconds = seconds + excluded.seconds",
+                (tried.arm, tried.kind, weights, tried.pictures, tried.gained, tried.seconds),
+            )
 
     def _known(self, conversation: str) -> None:
         if not self._rows("SELECT id FROM conversations WHERE id = ?", conversation):

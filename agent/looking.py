@@ -1,0 +1,99 @@
+"""Looking: the step that checks what was drawn, and counts what each repair was worth."""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from collections.abc import Sequence
+
+from agent import witnesses
+from agent.checklist import Claim
+from agent.drawing import Drawing
+from agent.events import Checked, Repaired
+from agent.repair import boxes_of
+from agent.running import LoopState, Run
+from agent.state import Check
+from agent.unchanged import check_unchanged, region_of
+from agent.verify import verify_many
+from tools.errors import ToolError
+from tools.values import Box, Image
+
+
+async def look(run: Run, drawings: dict[str, Drawing]) -> LoopState:
+    """Check all candidates that are new, those of one drawing together.
+
+    Returns:
+        The drawings; `stopped` is "budget" if the time did not suffice.
+    """
+    for name, drawing in drawings.items():
+        if not drawing.fresh:
+            continue
+        started = time.perf_counter()
+        try:
+            async with asyncio.timeout(run.deadline(drawing)):
+                found = await checks(run, drawing)
+        except TimeoutError:
+            drawings[name] = drawing.model_copy(update={"fresh": (), "trying": None})
+            return {"drawings": drawings, "stopped": "budget"}
+        seconds = time.perf_counter() - started
+        run.budget.measured("verify", seconds, len(drawing.fresh))
+        verified = [
+            one.model_copy(update={"checks": made})
+            for one, made in zip(drawing.fresh, found, strict=True)
+        ]
+        after = drawing.with_verified(verified, seconds)
+        drawings[name] = after
+        _tell(run, drawing, after)
+        run.keeper.forget({one.image for one in verified} - {one.image for one in after.best})
+    return {"drawings": drawings}
+
+
+async def checks(run: Run, drawing: Drawing) -> list[tuple[Check, ...]]:
+    """The checks of each fresh candidate, in the order of the claims."""
+    pictures = [run.keeper.picture(one.image) for one in drawing.fresh]
+    seen = [claim for claim in drawing.claims if claim.kind != "unchanged"]
+    found = await verify_many(pictures, seen, run.toolbox)
+    kept = [claim for claim in drawing.claims if claim.kind == "unchanged"]
+    if not kept or drawing.source is None:
+        return found
+    source = run.keeper.picture(drawing.source)
+    before = await _places(run, source, seen)
+    compared = []
+    for one, after, made in zip(drawing.fresh, pictures, found, strict=True):
+        boxes = [*before, *(box for c in made for held in boxes_of(c).values() for box in held)]
+        record = run.board.records.get(one.call)
+        mask = (record.output or {}).get("mask") if record and one.call == drawing.call else None
+        region = region_of(after, mask, boxes)
+        compared.append((*made, *(check_unchanged(claim, source, after, region) for claim in kept)))
+    return compared
+
+
+async def _places(run: Run, source: Image, claims: Sequence[Claim]) -> list[Box]:
+    """Where the things that a change is about are in the picture that it starts from."""
+    nouns = witnesses.phrases(claims)
+    if not nouns or "ground" not in run.toolbox.names():
+        return []
+    try:
+        asked = run.toolbox.tool("ground").parse({"image": source, "phrases": nouns})
+        found = await run.toolbox.call("ground", asked)
+    except ToolError:
+        return []
+    return [one.box for one in getattr(found, "boxes", ())]
+
+
+def _tell(run: Run, before: Drawing, after: Drawing) -> None:
+    """Emit the checks of what is new among the best, and what a repair was worth."""
+    new = [one for one in after.best if one not in before.best]
+    for one in new:
+        for check in one.checks:
+            run.emit(Checked(image=one.image, check=check))
+    if before.trying is None:
+        return
+    tried = after.tries[-1]
+    call = before.fresh[0].call
+    run.keeper.count_repair(tried, run.board.records[call].tool)
+    run.emit(
+        Repaired(
+            round=int(call.rpartition(".r")[2]), call=call, kept=bool(new), gained=tried.gained
+        )
+    )

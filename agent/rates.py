@@ -1,0 +1,125 @@
+"""Rates: how much each kind of repair mends and costs, as measured; what decides between them.
+
+A bandit: for each kind of repair and of failed claim the store counts tries, what they mended
+and their seconds. Before anything was counted the figures of `repair_rates.json` stand in,
+measured by `python -m benchmarks.repair`. The repair with the largest expected gain for each
+second is taken; what failed on this very request counts for more than what was measured before.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable, Mapping, Sequence
+from functools import lru_cache
+from pathlib import Path
+from typing import NamedTuple
+
+from pydantic import Field
+
+from agent.drawing import Try
+from agent.repair import Repair
+from tools.base import Record
+
+SHIPPED = Path(__file__).with_name("repair_rates.json")
+KNOWN = 4.0  # tries that everything measured before this run weighs as, at most
+UNKNOWN = 0.3  # gain a try, where nobody measured anything; high enough to be tried
+ANEW = frozenset({"generate", "layout", "control"})  # tools whose repairs draw everything again
+Arm = tuple[str, str]
+"""A kind of repair, and the kind of claim it was for."""
+
+
+class Rate(Record):
+    """What was seen of one arm, a picture counting as a try."""
+
+    tries: float = Field(0.0, ge=0)
+    gained: float = Field(0.0, ge=0, description="checks mended in all; an unsure counts one half")
+    seconds: float = Field(0.0, ge=0, description="in all, drawing and checking")
+
+    def plus(self, tries: float, gained: float, seconds: float) -> Rate:
+        """The rate after more was seen."""
+        return Rate(
+            tries=self.tries + tries,
+            gained=self.gained + gained,
+            seconds=self.seconds + seconds,
+        )
+
+
+class Worth(NamedTuple):
+    """What is expected of one repair."""
+
+    gain: float  # checks mended by the best of its pictures
+    seconds: float  # for all of them
+    a_second: float  # checks mended by one picture, for each second that it takes
+
+
+@lru_cache(maxsize=1)
+def shipped() -> dict[Arm, Rate]:
+    """The measured rates that come with the program."""
+    if not SHIPPED.is_file():
+        return {}
+    held = json.loads(SHIPPED.read_text(encoding="utf-8"))["rates"]
+    return {(one["arm"], one["kind"]): Rate.model_validate(one["rate"]) for one in held}
+
+
+def worth(
+    repair: Repair,
+    *,
+    learnt: Mapping[Arm, Rate],
+    tries: Sequence[Try],
+    a_picture: float,
+) -> Worth:
+    """Expected gain and cost of a repair.
+
+    Args:
+        learnt: counted in the store, over all runs.
+        tries: of this run, on this drawing.
+        a_picture: s for drawing and checking one picture, as measured in this run.
+    """
+    arm = (repair.arm, repair.claim.kind)
+    before = _joined(learnt.get(arm, Rate()), shipped().get(arm, Rate()))
+    mean = before.gained / before.tries if before.tries else UNKNOWN
+    weight = min(KNOWN, before.tries) or 1.0
+    here = [t for t in tries if t.arm == repair.arm and _concerns(t, repair)]
+    tried = sum(t.pictures for t in here)
+    gain = (mean * weight + sum(t.gained for t in here)) / (weight + tried)
+    mine = [t.seconds / t.pictures for t in tries if t.arm == repair.arm]
+    slower = _slower(before, learnt)
+    seconds = sum(mine) / len(mine) if mine else a_picture * slower
+    # of n pictures only the best counts: the chance that one of them mends, not the sum
+    several = 1 - (1 - min(1.0, gain)) ** repair.pictures if repair.pictures > 1 else gain
+    return Worth(several, seconds * repair.pictures, gain / max(seconds, 1e-6))
+
+
+def best(
+    repairs: Iterable[Repair],
+    *,
+    learnt: Mapping[Arm, Rate],
+    tries: Sequence[Try],
+    a_picture: float,
+    seconds: float,
+) -> tuple[Repair, Worth] | None:
+    """The repair with the largest expected gain a second among those that fit into `seconds`."""
+    rated = [
+        (repair, worth(repair, learnt=learnt, tries=tries, a_picture=a_picture))
+        for repair in repairs
+    ]
+    fitting = [one for one in rated if one[1].seconds <= seconds]
+    return max(fitting, key=lambda one: one[1].a_second, default=None)
+
+
+def _concerns(tried: Try, repair: Repair) -> bool:
+    """Whether a try says something about a repair: the same claim, or all drawn anew."""
+    return repair.tool in ANEW or tried.claim == repair.claim.text
+
+
+def _joined(learnt: Rate, given: Rate) -> Rate:
+    return given.plus(learnt.tries, learnt.gained, learnt.seconds)
+
+
+def _slower(rate: Rate, learnt: Mapping[Arm, Rate]) -> float:
+    """How many times as long as a new drawing a repair took, where both were counted."""
+    anew = [one for (arm, _), one in learnt.items() if arm == "new seeds" and one.tries]
+    if not (anew and rate.tries and rate.seconds):
+        return 1.0
+    usual = sum(one.seconds for one in anew) / sum(one.tries for one in anew)
+    return max(0.2, min(5.0, rate.seconds / rate.tries / usual)) if usual > 0 else 1.0

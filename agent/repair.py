@@ -1,0 +1,257 @@
+"""Repair: every way to mend what a picture does not meet, each as one call of a living tool.
+
+What is proposed follows from the failed check, the boxes that stand as its evidence and the
+tools that are alive; which of the ways is taken is decided by `agent/rates.py`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Iterator, Sequence
+
+from pydantic import Field, JsonValue
+
+from agent import words
+from agent.arranging import arrange, free_box, groups_of
+from agent.checklist import Claim
+from agent.drawing import Candidate, Drawing
+from agent.state import Check
+from tools.base import Record
+from tools.values import Box
+
+LAYOUT_FIELDS = ("negative_prompt", "steps", "guidance", "width", "height")
+MARGIN = 4.0  # px around a box that is painted anew, so that no edge of the old thing stays
+
+
+class Repair(Record):
+    """One way to mend a picture."""
+
+    arm: str = Field(description="what kind of repair it is, as its success is counted")
+    tool: str
+    input: dict[str, JsonValue] = Field(description="arguments; pictures as ids")
+    claim: Claim = Field(description="the failed claim that it is for")
+    pictures: int = Field(1, ge=1, description="how many it gives")
+    variant: int = Field(0, description="of a drawing anew: index into the drawing's variants")
+    why: str = Field(description="in words")
+
+    def key(self) -> str:
+        """The same for the same call with the same arguments."""
+        return f"{self.tool} {self.model_dump_json(include={'input'})}"
+
+
+def repairs(
+    drawing: Drawing,
+    *,
+    tools: Collection[str],
+    size_wh: tuple[int, int],
+    pictures: int,
+) -> list[Repair]:
+    """All ways to mend the worst of a drawing's best pictures that were not tried yet.
+
+    Args:
+        tools: those that are alive.
+        size_wh: of the pictures, px.
+        pictures: most that one drawing anew may give.
+    """
+    worst = drawing.best[-1]
+    failing = sorted(
+        (check for check in worst.checks if check.verdict != "pass"),
+        key=lambda check: check.verdict != "fail",
+    )
+    if not failing:  # fewer pictures than were asked for
+        return list(_anew(drawing, drawing.claims[0], pictures)) if drawing.claims else []
+    found = list(_anew(drawing, failing[0].claim, pictures))
+    if "layout" in tools:
+        found += _layouts(drawing, failing[0].claim, size_wh, pictures)
+    mender = _Mender(drawing, worst, tools, size_wh)
+    for check in failing:
+        found += mender.ways(check)
+    return [one for one in found if one.key() not in drawing.tried]
+
+
+def _anew(drawing: Drawing, claim: Claim, pictures: int) -> Iterator[Repair]:
+    """Draw again, with the words of each variant."""
+    takes_n = "n" in drawing.fields
+    for index, variant in enumerate(drawing.variants):
+        changed: dict[str, JsonValue] = {
+            "prompt": variant.prompt or None,
+            "negative_prompt": variant.negative_prompt,
+            "guidance": variant.guidance,
+            "seed": drawing.next_seed,
+            "n": pictures if takes_n else None,
+        }
+        changed = {k: v for k, v in changed.items() if k in drawing.fields and v is not None}
+        yield Repair(
+            arm=variant.action,
+            tool=drawing.tool,
+            input={**drawing.input, **changed},
+            claim=claim,
+            pictures=pictures if takes_n else 1,
+            variant=index,
+            why=f"{claim.text}: drawn anew, {variant.action}",
+        )
+
+
+def _layouts(
+    drawing: Drawing, claim: Claim, size_wh: tuple[int, int], pictures: int
+) -> Iterator[Repair]:
+    placed = arrange(drawing.claims, size_wh, drawing.next_seed)
+    if not placed or "prompt" not in drawing.fields:
+        return
+    kept = {k: v for k, v in drawing.input.items() if k in LAYOUT_FIELDS}
+    things: list[JsonValue] = [{"phrase": phrase, "box": list(box)} for phrase, box in placed]
+    plain = drawing.variants[min(1, len(drawing.variants) - 1)].prompt
+    yield Repair(
+        arm="layout",
+        tool="layout",
+        input={
+            **kept,
+            "prompt": plain,
+            "things": things,
+            "seed": drawing.next_seed,
+            "n": pictures,
+        },
+        claim=claim,
+        pictures=pictures,
+        why=f"{claim.text}: drawn anew with a place for each of {len(placed)} things",
+    )
+
+
+class _Mender:
+    """Proposes repairs inside one picture, check by check."""
+
+    def __init__(
+        self, drawing: Drawing, picture: Candidate, tools: Collection[str], size_wh: tuple[int, int]
+    ) -> None:
+        self.drawing = drawing
+        self.image = picture.image
+        self.tools = tools
+        self.size_wh = size_wh
+        self.boxes: dict[str, list[Box]] = {}
+        for check in picture.checks:
+            self.boxes |= boxes_of(check)
+        self.phrases = {
+            (group.noun, group.apart): group.phrase for group in groups_of(drawing.claims)
+        }
+
+    def ways(self, check: Check) -> list[Repair]:
+        """Repairs for one failed check, by the kind of its claim."""
+        claim = check.claim
+        by_kind = {
+            "exists": self._missing,
+            "absent": self._unwanted,
+            "count": self._miscounted,
+            "colour": self._miscoloured,
+            "relation": self._misplaced,
+            "background": self._background,
+            "size": self._missized,
+        }
+        make = by_kind.get(claim.kind)
+        return list(make(claim)) if make else []
+
+    def _missing(self, claim: Claim) -> Iterator[Repair]:
+        phrase = self._phrase(claim.subject, claim.colour)
+        room = free_box(self._taken(), self.size_wh, self._sides(claim.subject, claim.colour))
+        if room:
+            yield from self._fill(claim, room, phrase, "painted into free space")
+        yield from self._edit(claim, f"add {phrase}")
+
+    def _unwanted(self, claim: Claim) -> Iterator[Repair]:
+        what = _named(claim.subject, claim.colour)
+        yield from self._remove(claim, what, self.boxes.get(claim.subject, []))
+
+    def _miscounted(self, claim: Claim) -> Iterator[Repair]:
+        boxes = self.boxes.get(claim.subject, [])
+        if len(boxes) > (claim.count or 0):
+            yield from self._remove(claim, claim.subject, boxes[claim.count :])
+        else:
+            yield from self._missing(claim)
+
+    def _miscoloured(self, claim: Claim) -> Iterator[Repair]:
+        what = _named(claim.subject, claim.colour)
+        for box in self.boxes.get(claim.subject, [])[:1]:
+            yield from self._fill(claim, box, words.article(what), "painted anew in its box")
+        if "replace" in self.tools and self.boxes.get(claim.subject):
+            given: dict[str, JsonValue] = {"phrase": claim.subject, "prompt": words.article(what)}
+            yield self._call("replace", claim, given, f"the {claim.subject} replaced")
+        yield from self._edit(claim, f"make the {claim.subject} {claim.colour}")
+
+    def _misplaced(self, claim: Claim) -> Iterator[Repair]:
+        """Only a thing that is not there yet can be put on its side; else it is drawn anew."""
+        if not self.boxes.get(claim.subject) and self.boxes.get(str(claim.other)):
+            yield from self._missing(claim)
+
+    def _background(self, claim: Claim) -> Iterator[Repair]:
+        yield from self._edit(claim, f"change the background to {claim.background}")
+
+    def _missized(self, claim: Claim) -> Iterator[Repair]:
+        word = "bigger" if claim.size == "large" else "smaller"
+        yield from self._edit(claim, f"make the {claim.subject} {word}")
+
+    def _fill(self, claim: Claim, box: Box, phrase: str, how: str) -> Iterator[Repair]:
+        if "inpaint" in self.tools:
+            wide = _widened(box, self.size_wh)
+            given: dict[str, JsonValue] = {"prompt": phrase, "boxes": [list(wide)]}
+            yield self._call("inpaint", claim, given, f"{phrase} {how}")
+
+    def _remove(self, claim: Claim, what: str, boxes: Sequence[Box]) -> Iterator[Repair]:
+        wide: list[JsonValue] = [list(_widened(box, self.size_wh)) for box in boxes]
+        if "remove" in self.tools:
+            given: dict[str, JsonValue] = {"boxes": wide} if wide else {"phrase": what}
+            yield self._call("remove", claim, given, f"{len(wide) or 'every'} {what} removed")
+        yield from self._edit(claim, f"remove the {what}")
+
+    def _edit(self, claim: Claim, instruction: str) -> Iterator[Repair]:
+        if "edit" in self.tools:
+            given: dict[str, JsonValue] = {"instruction": instruction}
+            yield self._call("edit", claim, given, f'edited: "{instruction}"')
+
+    def _call(self, tool: str, claim: Claim, given: dict[str, JsonValue], why: str) -> Repair:
+        seed = self.drawing.next_seed
+        arguments: dict[str, JsonValue] = {"image": self.image, **given, "seed": seed}
+        return Repair(arm=tool, tool=tool, input=arguments, claim=claim, why=f"{claim.text}: {why}")
+
+    def _phrase(self, noun: str, colour: str | None) -> str:
+        return self.phrases.get((noun, colour)) or words.article(_named(noun, colour))
+
+    def _taken(self) -> list[Box]:
+        return [box for boxes in self.boxes.values() for box in boxes]
+
+    def _sides(self, noun: str, colour: str | None) -> list[tuple[str, Box]]:
+        """Where a missing thing must lie, by the relations claimed of it."""
+        found: list[tuple[str, Box]] = []
+        mirrored = {"left of": "right of", "right of": "left of", "above": "below"}
+        for claim in self.drawing.claims:
+            if claim.kind != "relation" or claim.relation is None:
+                continue
+            if (claim.subject, claim.colour) == (noun, colour):
+                found += [(claim.relation, box) for box in self.boxes.get(str(claim.other), [])]
+            elif (claim.other, claim.other_colour) == (noun, colour):
+                side = mirrored.get(claim.relation, "above")
+                found += [(side, box) for box in self.boxes.get(claim.subject, [])]
+        return found
+
+
+def boxes_of(check: Check) -> dict[str, list[Box]]:
+    """Noun to the boxes that stand as evidence of a check, the surest first."""
+    found: dict[str, list[Box]] = {}
+    held = check.evidence.get("boxes")
+    for one in held if isinstance(held, list) else []:
+        if isinstance(one, dict) and isinstance(corners := one.get("box"), list):
+            x0, y0, x1, y1 = (float(str(corner)) for corner in corners)
+            found.setdefault(str(one.get("phrase")), []).append((x0, y0, x1, y1))
+    return found
+
+
+def _widened(box: Box, size_wh: tuple[int, int]) -> Box:
+    x0, y0, x1, y1 = box
+    width, height = size_wh
+    return (
+        max(0.0, x0 - MARGIN),
+        max(0.0, y0 - MARGIN),
+        min(float(width), x1 + MARGIN),
+        min(float(height), y1 + MARGIN),
+    )
+
+
+def _named(noun: str, colour: str | None) -> str:
+    return f"{colour} {noun}" if colour else noun

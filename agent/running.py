@@ -1,0 +1,100 @@
+"""Running: what the steps of one run share: its tools, clock, pictures and stream of events."""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from collections import ChainMap
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
+from typing import TypedDict
+
+from agent.act import Board
+from agent.budget import Budget
+from agent.drawing import Candidate, Drawing
+from agent.events import Event, ProgressMade, ToolFinished
+from agent.keeping import Keeper
+from agent.messages import Message, Observation
+from agent.plan import Plan
+from agent.planner import Planner
+from agent.rates import Arm, Rate
+from agent.state import CallRecord, RunResult, Stopped
+from tools.toolbox import Toolbox
+
+
+class LoopState(TypedDict, total=False):
+    """What goes from step to step."""
+
+    plan: Plan
+    plans: int  # how often the planner was asked
+    mending: bool  # the last plan failed and another is worth asking for
+    observations: tuple[Observation, ...]
+    drawings: dict[str, Drawing]
+    stopped: Stopped | None  # None while there is something to repair
+    result: RunResult
+
+
+@dataclass
+class Run:
+    """What one run works with."""
+
+    request: str
+    toolbox: Toolbox
+    planner: Planner
+    budget: Budget
+    keeper: Keeper
+    seed: int
+    loop: bool
+    send: asyncio.Queue[Event | None]
+    history: tuple[Message, ...] = ()
+    learnt: Mapping[Arm, Rate] = field(default_factory=dict)
+    board: Board = field(default_factory=Board)
+    first_step: dict[str, float] = field(default_factory=dict)
+
+    def emit(self, event: Event) -> None:
+        """Hand an event to whoever follows the run."""
+        if isinstance(event, ProgressMade) and event.call not in self.first_step:
+            self.first_step[event.call] = time.perf_counter()
+        if isinstance(event, ToolFinished):
+            output = self.board.outputs.get(event.call)
+            if output is not None:
+                self.keeper.keep(event.record, output)
+        self.send.put_nowait(event)
+
+    def with_pictures(self) -> Board:
+        """The same board, on which calls may also name pictures of this run by their ids."""
+        pictures = ChainMap(self.keeper.pixels, dict(self.board.pictures))
+        return replace(self.board, pictures=pictures)
+
+    def candidates(self, record: CallRecord, arm: str = "") -> tuple[Candidate, ...]:
+        """The pictures that a call gave; empty if it failed. Their cost is measured."""
+        images, seeds = drawn(record)
+        if not images:
+            return ()
+        self.budget.pictures += len(images)
+        working = record.seconds
+        if record.id in self.first_step:  # before the first step it waited and loaded weights
+            working = min(working, time.perf_counter() - self.first_step[record.id])
+        if not arm or record.tool in ("generate", "layout"):
+            self.budget.measured("draw", working, len(images))
+        return tuple(
+            Candidate(image=image, seed=seed, call=record.id, arm=arm)
+            for image, seed in zip(images, seeds, strict=True)
+        )
+
+    def deadline(self, drawing: Drawing) -> float | None:
+        """Seconds a step may take; the first pictures are always drawn and checked."""
+        left = self.budget.left()
+        return None if not drawing.best or left == float("inf") else left
+
+
+def drawn(record: CallRecord) -> tuple[tuple[str, ...], tuple[int | None, ...]]:
+    """Ids of the pictures that a call gave, and the seed of each where it has one."""
+    output = record.output or {}
+    images = output.get("images", output.get("image"))
+    held = tuple(str(one) for one in (images if isinstance(images, list) else [images]) if one)
+    seeds = output.get("seeds")
+    if isinstance(seeds, list) and len(seeds) == len(held):
+        return held, tuple(seed if isinstance(seed, int) else None for seed in seeds)
+    given = record.input.get("seed")
+    return held, (given if isinstance(given, int) else None,) * len(held)

@@ -1,0 +1,301 @@
+"""Repair: what is proposed for each failed check, what is chosen, and how it ends in a run."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from agent import loop, rates
+from agent.arranging import arrange, free_box
+from agent.checklist import Claim, compile_checklist
+from agent.drawing import Candidate, Drawing, Try
+from agent.events import Done, Event, Repair, Repaired
+from agent.plan import Call, Plan
+from agent.rates import Rate
+from agent.refine import variants
+from agent.repair import repairs
+from agent.state import Check, RunResult, Verdict
+from agent.store import Store
+from tests.agent_drawn import Classify, Generate, Ground, HereToolbox, Scripted, Vqa, painted
+from tests.agent_hands import Edit, Inpaint, Layout, Remove
+from tools.generate import GenerateInput
+from tools.values import Box, Image
+
+SIZE = (64, 64)
+ALL = ("generate", "layout", "inpaint", "remove", "replace", "edit")
+ONE, TWO = (4.0, 4.0, 24.0, 24.0), (36.0, 4.0, 56.0, 24.0)
+
+
+def drawing(request: str, verdicts: dict[str, Verdict], boxes: dict[str, list[Box]]) -> Drawing:
+    claims = compile_checklist(request)
+    places = [
+        {"phrase": n, "box": list(b), "score": 0.9} for n, held in boxes.items() for b in held
+    ]
+    checks = tuple(
+        Check(
+            claim=claim,
+            verdict=verdicts.get(claim.text, "pass"),
+            witnesses=(),
+            evidence={"boxes": list(places)},
+        )
+        for claim in claims
+    )
+    return Drawing(
+        call="c1",
+        tool="generate",
+        input={"prompt": request},
+        wanted=1,
+        fields=tuple(GenerateInput.model_fields),
+        claims=claims,
+        variants=variants(request, "", 7.5, claims),
+        best=(Candidate(image="p" * 64, seed=0, call="c1", checks=checks),),
+        next_seed=1,
+    )
+
+
+@pytest.mark.parametrize(
+    ("request_", "failed", "boxes", "arm", "given"),
+    [
+        (
+            "a red box and a bar",
+            "there is a bar",
+            {"box": [ONE]},
+            "inpaint",
+            {"prompt": "a bar"},
+        ),
+        (
+            "two boxes",
+            "there are exactly two boxes",
+            {"box": [ONE]},
+            "inpaint",
+            {"prompt": "a box"},
+        ),
+        (
+            "one box",
+            "there is exactly one box",
+            {"box": [ONE, TWO]},
+            "remove",
+            {"boxes": [[32.0, 0.0, 60.0, 28.0]]},
+        ),
+        (
+            "a red box",
+            "the box is red",
+            {"box": [ONE]},
+            "edit",
+            {"instruction": "make the box red"},
+        ),
+        ("a red box", "the box is red", {"box": [ONE]}, "replace", {"prompt": "a red box"}),
+        (
+            "a box without a bar",
+            "there is no bar",
+            {"bar": [ONE]},
+            "remove",
+            {"boxes": [[0.0, 0.0, 28.0, 28.0]]},
+        ),
+        (
+            "a box on a blue background",
+            "the background is blue",
+            {"box": [ONE]},
+            "edit",
+            {"instruction": "change the background to blue"},
+        ),
+    ],
+)
+def test_each_failed_check_has_its_repairs(
+    request_: str, failed: str, boxes: dict[str, list[Box]], arm: str, given: dict[str, Any]
+) -> None:
+    held = drawing(request_, {failed: "fail"}, boxes)
+    found = repairs(held, tools=ALL, size_wh=SIZE, pictures=4)
+    fitting = [one for one in found if one.arm == arm and given.items() <= one.input.items()]
+    assert fitting, [(one.arm, one.input) for one in found]
+    assert fitting[0].why.startswith(failed)
+    assert {"new seeds", "layout"} <= {one.arm for one in found}
+
+
+def test_only_living_tools_repair_and_nothing_is_tried_twice() -> None:
+    held = drawing("a red box", {"the box is red": "fail"}, {"box": [ONE]})
+    alone = repairs(held, tools=["generate"], size_wh=SIZE, pictures=4)
+    assert {one.tool for one in alone} == {"generate"}
+    again = held.model_copy(update={"tried": tuple(one.key() for one in alone)})
+    assert repairs(again, tools=["generate"], size_wh=SIZE, pictures=4) == []
+
+
+def test_a_missing_thing_is_put_on_the_side_it_belongs() -> None:
+    request = "a bar to the right of a box"
+    held = drawing(request, {"there is a bar": "fail"}, {"box": [(0.0, 20.0, 20.0, 40.0)]})
+    found = repairs(held, tools=["inpaint"], size_wh=SIZE, pictures=1)
+    (place,) = next(one.input["boxes"] for one in found if one.arm == "inpaint")  # type: ignore[misc]
+    assert place[0] >= 16
+
+
+def _holds(claim: Claim, placed: Sequence[tuple[str, Box]]) -> bool:
+    def middle(noun: str, colour: str | None) -> list[tuple[float, float]]:
+        named = f"{colour} {noun}" if colour else noun
+        return [((b[0] + b[2]) / 2, (b[1] + b[3]) / 2) for p, b in placed if p.endswith(named)]
+
+    mine = middle(claim.subject, claim.colour)
+    if claim.kind == "relation":
+        axis = 0 if claim.relation in ("left of", "right of") else 1
+        sign = 1 if claim.relation in ("left of", "above") else -1
+        others = middle(str(claim.other), claim.other_colour)
+        return all((b[axis] - a[axis]) * sign > 0 for a in mine for b in others)
+    return len(mine) == (claim.count or 1)
+
+
+@pytest.mark.parametrize("seed", range(4))
+@pytest.mark.parametrize(
+    "request_",
+    [
+        "an apple",
+        "four apples",
+        "a dog and a cat and a bee",
+        "a red car to the left of a blue star",
+        "a yellow bird above a purple bird",
+        "two dogs to the right of a cat",
+        "a cat above a dog and a star to the left of the dog",
+    ],
+)
+def test_an_arrangement_meets_the_claims_it_was_made_from(request_: str, seed: int) -> None:
+    claims = compile_checklist(request_)
+    placed = arrange(claims, (128, 128), seed)
+    assert all(_holds(c, placed) for c in claims if c.kind in ("exists", "count", "relation"))
+    for number, (_, (x0, y0, x1, y1)) in enumerate(placed):
+        assert 0 <= x0 < x1 <= 128
+        assert 0 <= y0 < y1 <= 128
+        for _, (a0, b0, a1, b1) in placed[:number]:
+            assert x1 <= a0 or a1 <= x0 or y1 <= b0 or b1 <= y0
+
+
+def test_free_space_is_found_or_there_is_none() -> None:
+    box = free_box([(0, 0, 64, 128)], (128, 128))
+    assert box is not None
+    assert box[0] >= 64
+    assert free_box([(0, 0, 128, 128)], (128, 128)) is None
+
+
+def test_what_mends_most_a_second_is_taken_and_failures_turn_it() -> None:
+    held = drawing("a red box", {"the box is red": "fail"}, {"box": [ONE]})
+    ways = repairs(held, tools=ALL, size_wh=SIZE, pictures=1)
+    learnt = {
+        ("edit", "colour"): Rate(tries=10, gained=9, seconds=10),
+        ("new seeds", "colour"): Rate(tries=10, gained=2, seconds=10),
+    }
+
+    def choice(tries: Sequence[Try] = (), seconds: float = 60.0) -> str | None:
+        found = rates.best(ways, learnt=learnt, tries=tries, a_picture=1.0, seconds=seconds)
+        return found[0].arm if found else None
+
+    assert choice() == "edit"
+    assert choice([Try("edit", "the box is red", "colour", 1, 0.0, 1.0)] * 40) != "edit"
+    assert choice(seconds=0.01) is None
+
+
+def test_rates_are_kept_in_the_store_by_weights(tmp_path: Path) -> None:
+    store = Store(tmp_path)
+    for gained in (0.0, 1.0):
+        store.count_repair(Try("edit", "", "colour", 1, gained, 2.0), "abc")
+    assert store.repair_rates(["abc"]) == {
+        ("edit", "colour"): Rate(tries=2, gained=1.0, seconds=4.0)
+    }
+    assert store.repair_rates(["other"]) == {}
+    store.close()
+
+
+# whole runs, with tools that really paint
+
+
+class Wrong(Generate):
+    """Paint, always wrong."""
+
+    def right(self, seed: int) -> bool:
+        return False
+
+
+def result_of(events: Sequence[Event]) -> RunResult:
+    assert isinstance(events[-1], Done), events[-1]
+    return events[-1].result
+
+
+async def run(
+    store: Store, request: str, tools: HereToolbox, *calls: Call, images: Sequence[Image] = ()
+) -> list[Event]:
+    planner = Scripted(Plan(calls=calls))
+    stream = loop.run(request, images, toolbox=tools, planner=planner, store=store, seed=1)
+    return [event async for event in stream]
+
+
+@pytest.fixture
+def store(tmp_path: Path) -> Store:
+    return Store(tmp_path / "store")
+
+
+@pytest.mark.parametrize(
+    ("request_", "tool"),
+    [
+        ("a red box to the left of a blue bar", Layout),
+        ("a red box and a blue bar", Inpaint),
+        ("a red box", Edit),
+    ],
+)
+async def test_what_new_seeds_cannot_mend_another_tool_does(
+    store: Store, request_: str, tool: type[Any]
+) -> None:
+    tools = HereToolbox(Wrong, Ground, Vqa, Classify, tool)
+    call = Call(id="c1", tool="generate", input={"prompt": request_, "seed": 1})
+    events = await run(store, f"draw {request_}", tools, call)
+    result = result_of(events)
+    assert result.stopped == "passed", result.reply
+    used = [event for event in events if isinstance(event, Repair)]
+    kept = [event.kept for event in events if isinstance(event, Repaired)]
+    assert used[-1].tool == tool.name
+    assert kept[-1]
+    assert len(kept) == len(used)
+    assert tool.name in {arm for arm, _ in store.repair_rates([f"digest of {tool.name}"])}
+
+
+async def test_a_change_is_checked_to_leave_the_rest_alone(store: Store) -> None:
+    photo = painted(("red", "box"), ("blue", "bar"))
+    tools = HereToolbox(Ground, Vqa, Classify, Remove)
+    call = Call(id="c1", tool="remove", input={"image": "img1", "phrase": "bar"})
+    result = result_of(await run(store, "remove the bar", tools, call, images=[photo]))
+    assert result.stopped == "passed"
+    assert {c.claim.kind: c.verdict for c in result.checks} == {
+        "absent": "pass",
+        "unchanged": "pass",
+    }
+    assert [image.handle for image in result.images] == ["img2"]
+    assert result.images[0].parents == (photo.id,)
+
+
+async def test_a_change_that_spoils_the_rest_fails_its_check(store: Store) -> None:
+    class Spoil(Remove):
+        """Paint everything over."""
+
+        def paint(self, image: Image, box: Box) -> Image:
+            return painted()
+
+    photo = painted(("red", "box"), ("blue", "bar"), ("green", "box"), ("green", "box"))
+    tools = HereToolbox(Ground, Vqa, Classify, Spoil)
+    call = Call(id="c1", tool="remove", input={"image": "img1", "phrase": "bar"})
+    result = result_of(await run(store, "remove the bar", tools, call, images=[photo]))
+    assert {c.claim.kind: c.verdict for c in result.checks}["unchanged"] == "fail"
+    assert result.stopped == "no_progress"
+
+
+async def test_changes_follow_each_other_on_what_was_drawn(store: Store) -> None:
+    tools = HereToolbox(Generate, Ground, Vqa, Classify, Edit, Remove)
+    calls = (
+        Call(id="c1", tool="generate", input={"prompt": "a red box and a blue bar", "seed": 4}),
+        Call(
+            id="c2",
+            tool="edit",
+            input={"image": "@c1.images[0]", "instruction": "make the box green"},
+        ),
+        Call(id="c3", tool="remove", input={"image": "@c2.image", "phrase": "bar"}),
+    )
+    result = result_of(await run(store, "draw, recolour, remove", tools, *calls))
+    assert [image.tool for image in result.images] == ["generate", "edit", "remove"]
+    assert result.stopped == "passed", result.reply
