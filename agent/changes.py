@@ -125,7 +125,8 @@ WAYS: dict[Callable[[re.Match[str]], list[Claim]], tuple[str, ...]] = {
     ),
     _added: (
         rf"(?:add|insert|include|put|place) {NEW}(?: (?:next to|beside|near|by) .*)?",
-        rf"(?:there should be|{WANT}|it needs|give it) {NEW}(?: in it)?",
+        rf"(?:there should be|it needs|give it) {NEW}",
+        rf"{WANT} {NEW}(?= (?:in|on|to) (?:it|there|the (?:picture|image|photo))\b)",
     ),
 }
 RULES = tuple(
@@ -147,10 +148,11 @@ def compile_changes(text: str) -> tuple[Claim, ...]:
     plain = UNCHANGED.sub("", normalised(text)).strip(" .!?;,")
     found: list[Claim] = []
     for clause in _clauses(plain):
-        for pattern, make in RULES:
-            if match := pattern.match(clause):
-                found += make(match)
-                break
+        fitting = ((pattern.match(clause), make) for pattern, make in RULES)
+        claims = next((make(match) for match, make in fitting if match), None)
+        if claims is None:  # `draw a dog. the dog should be red` asks for a picture
+            return ()
+        found += claims
     kinds = {claim.kind for claim in found}
     if not found or kinds == {"background"}:  # then nearly every pixel is another
         return tuple(dict.fromkeys(found))
@@ -170,7 +172,14 @@ def _clauses(text: str) -> list[str]:
         rf"(?:[.;!?]|, (?:and )?then|,? and then|,? then|,? and|,)\s+(?=(?:{VERBS})\b)|[.;!?]+\s*",
         text,
     )
-    return [part.strip(" ,") for part in parts if part and part.strip(" ,")]
+    clauses = [part.strip(" ,") for part in parts if part and part.strip(" ,")]
+    return [one for clause in clauses for one in _each_coloured(clause)]
+
+
+def _each_coloured(clause: str) -> list[str]:
+    """`make the boat blue and the sail white` asks for two changes."""
+    parts = re.split(rf" and (?={THE} [a-z ]+? (?:{COLOUR})$)", clause)
+    return [parts[0], *(f"make {part}" for part in parts[1:])]
 
 
 def _thing(phrase: str) -> tuple[str, str | None]:

@@ -115,6 +115,20 @@ def _thing_claims(thing: Thing, found: Description) -> list[Claim]:
                 several=several,
             )
         )
+    if thing.size and not shared:
+        several = thing.many or (count or 1) > 1
+        who = f"{words.plural(thing.noun)} are" if several else f"{thing.noun} is"
+        claims.append(
+            Claim.model_validate(
+                {
+                    "kind": "size",
+                    "text": f"the {who} {thing.size}",
+                    "subject": thing.noun,
+                    "size": thing.size,
+                    "several": several,
+                }
+            )
+        )
     return claims
 
 

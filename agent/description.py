@@ -47,6 +47,7 @@ class Thing:
     bare: bool = False
     """Named without article, number or colour: perhaps no thing at all."""
     place: Side | None = None
+    size: str | None = None
 
 
 @dataclass
@@ -129,6 +130,8 @@ class _Reader:
         elif found := _first(RELATIONS, rest):
             match, side = found
             self._relate(side)
+            if self._closes(self.at + len(match[0].split())):
+                self._relate_back(side)
         elif found := _first(PLACES, rest):
             match, side = found
             if self.clause:
@@ -222,6 +225,7 @@ class _Reader:
         many = phrase.many or (self.inexact and (phrase.count or 1) > 1)
         plain = not (phrase.determiner or phrase.colours or phrase.count or many)
         thing = Thing(phrase.noun, colour, count, many, single=single, bare=plain)
+        thing.size = phrase.size
         self.found.things.append(thing)
         return thing
 
@@ -265,6 +269,17 @@ class _Reader:
             self.relating = (self.last, side) if self._mentioned_here() else (None, side)
         else:
             self.relating = (None, side)
+
+    def _closes(self, at: int) -> bool:
+        """Whether nothing follows that a relation could be to: `a dog with a ball below`."""
+        return at >= len(self.tokens) or self.tokens[at] == ","
+
+    def _relate_back(self, side: Side) -> None:
+        """Relate the last thing to the one before it."""
+        self.relating = None
+        things = self.found.things
+        if len(things) > 1 and self.last is things[-1]:
+            self._add_relation(things[-1], side, things[-2])
 
     def _mentioned_here(self) -> bool:
         """Whether this sentence has named a thing; else `to the left of X` opens it."""

@@ -21,6 +21,7 @@ class NounPhrase:
     determiner: str
     many: bool = False
     pronoun: bool = False
+    size: str | None = None
 
 
 def read_noun_phrase(tokens: list[str], start: int) -> tuple[NounPhrase, int] | None:
@@ -62,11 +63,12 @@ def read_noun_phrase(tokens: list[str], start: int) -> tuple[NounPhrase, int] | 
                 or (at + 1 < len(tokens) and _is_colour(tokens, at + 1))
             )
         ):
+            phrase.size = words.SIZES.get(word, phrase.size)
             at += 1
         else:
             break
     nouns: list[str] = []
-    while _is_noun(tokens, at) and len(nouns) < 4:
+    while len(nouns) < 4 and (_is_noun(tokens, at) or (nouns and _ends_name(tokens, at))):
         nouns.append(tokens[at])
         at += 1
     if len(nouns) == 1 and nouns[0] == "orange" and _is_noun(tokens, at):
@@ -91,6 +93,12 @@ def read_noun_phrase(tokens: list[str], start: int) -> tuple[NounPhrase, int] | 
         )
     phrase.many = phrase.many or (bool(noun) and phrase.noun != noun)
     return phrase, at
+
+
+def _ends_name(tokens: list[str], at: int) -> bool:
+    """Whether an adjective is the last word of a name: `traffic light`."""
+    named = tokens[at : at + 1] and words.singular(tokens[at]) in words.NAMED_AFTER
+    return bool(named) and not _is_noun(tokens, at + 1)
 
 
 def _opens(word: str) -> bool:

@@ -33,7 +33,7 @@ def labels(nouns: Sequence[str]) -> tuple[str, ...]:
 
 def by_recheck(claim: Claim, seen: Seen) -> Witness | None:
     """What the crops say, or None where there is nothing to look at or they leave it open."""
-    if claim.kind == "background" or not seen.boxes.get(claim.subject):
+    if claim.kind in ("background", "size") or not seen.boxes.get(claim.subject):
         return None
     if claim.kind == "colour":
         return _colour(claim, seen)

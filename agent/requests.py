@@ -70,6 +70,7 @@ LEADS = tuple(
         r"(?:want|need|wish for|wish|require|fancy|looking for|after|thinking of|thinking about))"
         rf"(?: (?:for )?(?:you )?to (?:please )?{DRAW_VERB})?\b(?! to\b| how\b| what\b)",
         rf"(?:let us|let me) {DRAW_VERB}\b",
+        r"my [a-z]+ (?:wants|needs|would like|asked for|wishes for|asks for)\b",
         r"(?:how|what) about\b",
         rf"try (?:to )?{DRAW_VERB}\b",
         rf"{DRAW_VERB}\b",

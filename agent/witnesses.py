@@ -17,6 +17,7 @@ from tools.values import Box, Image
 COLOUR_CHOICES = ("red", "orange", "yellow", "green", "blue", "purple", "pink")
 SURE = 0.7  # belief below which an answer counts as no answer
 APART = 0.04  # share of the picture by which centres must differ before a side is told
+SMALL, LARGE = 0.36, 0.4  # shares of the shorter side: at most, and at least
 SAME_PLACE = 0.6  # IoU above which boxes of two phrases are about one thing
 
 
@@ -61,6 +62,8 @@ def questions(claim: Claim) -> tuple[str, ...]:
         return (total, f"is there {words.article(thing)}?") if claim.colour else (total,)
     if claim.kind == "colour":
         return (f"what color is the {claim.subject}?",)
+    if claim.kind == "size":
+        return (f"is the {claim.subject} small or large?",)
     if claim.kind == "relation":
         other = f"{claim.other_colour} {claim.other}" if claim.other_colour else str(claim.other)
         return (_is_beside(thing, str(claim.relation), other),)
@@ -113,6 +116,8 @@ def by_detector(claim: Claim, seen: Seen) -> Witness:
         return _colour_by_crops(claim, seen)
     if claim.kind == "relation":
         return _relation_by_boxes(claim, seen, name)
+    if claim.kind == "size":
+        return _size_by_boxes(claim, seen)
     detail = f"{len(boxes)} {words.plural(what) if len(boxes) != 1 else what} found"
     if claim.kind == "exists":
         return _witness(name, bool(boxes), max(best, 0.5) if boxes else 0.0, detail)
@@ -127,7 +132,7 @@ def by_answers(claim: Claim, seen: Seen) -> Witness:
     asked = questions(claim)
     if any(question not in seen.answers for question in asked):
         return Witness(name="vqa", says="unsure", support=0.5, detail="no answer")
-    if claim.kind in ("relation", "colour") and (gone := _told_absent(claim, seen)):
+    if claim.kind in ("relation", "colour", "size") and (gone := _told_absent(claim, seen)):
         return gone
     answer, belief = seen.answers[asked[0]]
     detail = "; ".join(f"{question} {seen.answers[question][0]}" for question in asked)
@@ -146,6 +151,8 @@ def by_answers(claim: Claim, seen: Seen) -> Witness:
         )
     if claim.kind == "colour":
         return _answered(words.colour(answer) == claim.colour, belief, detail, choices=3)
+    if claim.kind == "size":
+        return _answered(answer == claim.size, belief, detail)
     if words.colour(claim.background or ""):
         return _answered(words.colour(answer) == claim.background, belief, detail, choices=3)
     return _answered(answer == "yes", belief, detail)
@@ -210,6 +217,20 @@ def _colour_by_crops(claim: Claim, seen: Seen) -> Witness:
     named = ", ".join(str(likeliest(crop)) for crop in crops)
     holds = all(likeliest(crop) == claim.colour for crop in crops)
     return _witness(name, holds, min(beliefs), f"crop of each {claim.subject}: {named}")
+
+
+def _size_by_boxes(claim: Claim, seen: Seen) -> Witness:
+    """How long the boxes are, as a share of the picture's shorter side."""
+    boxes = [found.box for found in seen.boxes.get(claim.subject, [])]
+    if not boxes:
+        return _witness("ground", False, 0.0, f"no {claim.subject} found")
+    shorter = min(seen.image.size_wh)
+    sides = [max(x1 - x0, y1 - y0) / shorter for x0, y0, x1, y1 in boxes]
+    detail = f"{max(sides):.0%} of the picture long"
+    if any(SMALL < side < LARGE for side in sides):
+        return Witness(name="ground", says="unsure", support=0.5, detail=detail)
+    holds = all(side >= LARGE if claim.size == "large" else side <= SMALL for side in sides)
+    return _witness("ground", holds, 0.9 if holds else 0.1, detail)
 
 
 def _relation_by_boxes(claim: Claim, seen: Seen, name: str) -> Witness:

@@ -65,8 +65,13 @@ ADJECTIVES = _each(
     "special medium medium-sized fierce playful curious bright dark light pale deep vivid pastel "
     "neon soft solid plain"
 )
+SIZES = {
+    **dict.fromkeys(("small", "little", "tiny", "mini"), "small"),
+    **dict.fromkeys(("big", "large", "huge", "giant"), "large"),
+}
+NAMED_AFTER = _each("light")  # adjectives that end a name: `traffic light`
 ADVERBS = _each(
-    "please also too just only exactly precisely very really quite rather somewhat slightly "
+    "high low please also too just only exactly precisely very really quite rather somewhat slightly "
     "directly right immediately positioned located placed situated arranged far close together "
     "maybe perhaps ideally preferably probably somewhere anywhere there here now then again "
     "thanks thank you me us i we for as well altogether total instead still always already first "

@@ -49,7 +49,7 @@ TABLE: list[tuple[str, list[str]]] = [
     ),
     (
         "please make a sticker of a small blue fish on a yellow backdrop",
-        ["there is a fish", "the fish is blue", "the background is yellow"],
+        ["the fish is small", "there is a fish", "the fish is blue", "the background is yellow"],
     ),
     (
         "I want two dogs and a cat. The cat should be to the left of the dogs. "

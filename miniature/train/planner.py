@@ -1,6 +1,6 @@
 """Planner: a LoRA that teaches SmolLM2-135M-Instruct to turn requests into compact plans.
 
-The base model is read from its 4-bit GGUF file and dequantised to bfloat16; low-rank updates
+The base model is read from its 4-bit GGUF file and dequantised; low-rank updates
 (Hu et al. 2021, arXiv:2106.09685) of the upper layers are trained on the plan's tokens only.
 Run it again to go on from the adapter it wrote: `python -m miniature.train.planner --minutes 25`.
 """
@@ -21,7 +21,7 @@ from agent.embedded_format import prompt
 from agent.embedded_weights import FILE, pull
 from miniature.train import planner_gguf
 from miniature.train.planner_mix import dataset
-from miniature.train.run import arguments, fit
+from miniature.train.run import arguments, fit, multiplies_bfloat16
 
 LAYERS = range(14, 30)  # of 30; the lower ones need no backward pass
 RANK, ALPHA = 16, 32
@@ -75,7 +75,7 @@ def main() -> None:
     base = AutoModelForCausalLM.from_pretrained(
         source,
         gguf_file=FILE,
-        dtype=torch.bfloat16,
+        dtype=torch.bfloat16 if multiplies_bfloat16(options.device) else torch.float32,
         quantization_config=GgufConfig(dequantize=True),
     ).to(options.device)
     base.config.use_cache = False

@@ -1,0 +1,100 @@
+"""Claims: the checklist of any request, whether it asks for a picture, a change or a follow-up."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+
+from agent import words
+from agent.changes import compile_changes
+from agent.checklist import Claim, compile_checklist
+from agent.requests import normalised
+
+LEAD = re.compile(
+    r"^(?:(?:now|and|also|again|ok|okay|so|then|please|but|actually|no|rather|as|the|a|just|all)[, ]+)*"
+    r"(?:(?:same|same (?:again|thing|picture|one|as before)|like (?:that|this|it|the (?:first|last|"
+    r"previous|second) (?:one|picture)?|before)|as before|before|again|another one|one more)[, ]*)*"
+)
+FOLLOWS = re.compile(
+    r"^(?:(?:please|ok|okay|so|hm|no|actually)[, ]+)*(?:now|and|also|again|but|the same|same|like "
+    r"(?:that|this|it|the (?:first|last|previous|second))|as before|another|one more|with|without|in)\b"
+)
+COLOUR_ALONE = re.compile(
+    rf"^(?:(?:in|a|an|make it|painted|but|it|one|instead|please|this time) )*"
+    rf"({'|'.join(sorted(words.COLOURS | words.COLOUR_ALIASES.keys()))})(?: one)?"
+    r"(?: (?:instead|please|this time|now))*$"
+)
+COUNT_ALONE = re.compile(rf"^(?:but )?({'|'.join(words.NUMBERS)}|\d+) of (?:them|those|it)$")
+
+
+def claims_in(
+    request: str, prompt: str | None = None, *, before: Sequence[Claim] = ()
+) -> tuple[Claim, ...]:
+    """The claims in a request, in the order of the words.
+
+    Args:
+        request: plain English.
+        prompt: what a planner made of it; see `agent.checklist.compile_checklist`.
+        before: the claims of the picture that a follow-up such as "the same in green" is about.
+    """
+    if before and (followed := _followed(request, before)):
+        return followed
+    return compile_changes(request) or compile_checklist(request, prompt)
+
+
+def _followed(request: str, before: Sequence[Claim]) -> tuple[Claim, ...]:
+    """The claims before, changed as a follow-up says; () if it does not follow."""
+    plain = normalised(request).strip(" .!?")
+    if not FOLLOWS.match(plain):
+        return ()
+    rest = re.sub(r"^(?:but|and|add|with|,)[, ]+", "", LEAD.sub("", plain).strip(" ,"))
+    rest = re.sub(r"^(?:but|and|add|with|,)[, ]+", "", rest)
+    if not rest:
+        return tuple(before)
+    subjects = [claim for claim in before if claim.kind in ("exists", "count")]
+    if (alone := COLOUR_ALONE.match(rest)) and len(subjects) == 1:
+        colour = words.colour(alone[1])
+        return _merged(before, _about(subjects[0], colour=colour))
+    if (number := COUNT_ALONE.match(rest)) and len(subjects) == 1:
+        return _merged(before, _about(subjects[0], count=words.number(number[1])))
+    new = compile_changes(rest) or compile_checklist(f"draw {rest}") or compile_checklist(rest)
+    kept = tuple(claim for claim in new if claim.kind != "unchanged")
+    return _merged(before, kept) if kept else ()
+
+
+def _about(
+    subject: Claim, *, colour: str | None = None, count: int | None = None
+) -> tuple[Claim, ...]:
+    number = count if count is not None else subject.count
+    many = number is not None and number != 1
+    noun = words.plural(subject.subject) if many else subject.subject
+    amount = words.NUMBER_WORDS.get(number, str(number)) if number is not None else "a"
+    return compile_checklist(f"draw {amount} {colour or ''} {noun}")
+
+
+def _merged(before: Sequence[Claim], new: Sequence[Claim]) -> tuple[Claim, ...]:
+    """What was claimed before, unless something new says otherwise of the same thing."""
+    absent = {claim.subject for claim in new if claim.kind == "absent"}
+    counted = {claim.subject for claim in new if claim.kind == "count"}
+    backed = any(claim.kind == "background" for claim in new)
+    coloured = {claim.subject for claim in new if claim.kind == "colour"}
+    wanted = {claim.subject for claim in new if claim.kind in ("exists", "count")}
+    numbered = {claim.subject for claim in before if claim.kind == "count"}
+    kept = [
+        claim
+        for claim in before
+        if not (
+            claim.subject in absent
+            or claim.other in absent
+            or (claim.kind == "absent" and claim.subject in wanted)
+            or (claim.kind in ("exists", "count") and claim.subject in counted)
+            or (claim.kind == "background" and backed)
+            or (claim.kind == "colour" and claim.subject in coloured)
+        )
+    ]
+    added = [
+        claim
+        for claim in new
+        if not (claim.kind == "exists" and claim.subject in numbered - absent)
+    ]
+    return tuple(dict.fromkeys([*kept, *added]))
