@@ -8,6 +8,8 @@ from pydantic import JsonValue
 
 from agent.changes import compile_changes
 from agent.checklist import Claim, compile_checklist
+from agent.claims import follow
+from agent.conversing import Wishes
 from agent.plan import AnyTool, Call, Plan, draws
 from tools.toolbox import Toolbox
 
@@ -17,6 +19,7 @@ WORDED = {  # a tool that changes a picture, and its call in words that can be r
     "replace": "replace the {phrase} with {prompt}",
     "inpaint": "add {prompt}",
 }
+NO_WISHES = Wishes()
 
 
 def makes_pictures(tool: AnyTool) -> bool:
@@ -25,7 +28,12 @@ def makes_pictures(tool: AnyTool) -> bool:
 
 
 def aims(
-    plan: Plan, request: str, toolbox: Toolbox, *, follows: bool
+    plan: Plan,
+    request: str,
+    toolbox: Toolbox,
+    *,
+    before: tuple[Claim, ...] = (),
+    wishes: Wishes = NO_WISHES,
 ) -> dict[str, tuple[Claim, ...]]:
     """Claims for each call that makes pictures, by its id; () where nothing can be checked.
 
@@ -33,19 +41,20 @@ def aims(
     that can be checked, they come from the call's own words.
 
     Args:
-        follows: whether the request follows an earlier one; it may then say only what changes,
-            so that both count.
+        before: the checklist of the turn that the request may follow, such as "now in green".
+        wishes: what the person struck from or added to checklists.
     """
     making = [call for call in plan.calls if makes_pictures(toolbox.tool(call.tool))]
+    alone = len(making) == 1
     found: dict[str, tuple[Claim, ...]] = {}
     for call in making:
+        claims: tuple[Claim, ...] = ()
         if draws(toolbox.tool(call.tool)):
-            found[call.id] = _of_drawing(call, request, alone=len(making) == 1, follows=follows)
+            claims = _of_drawing(call, request if alone else "", before)
         elif call.tool in WORDED:
-            asked = compile_changes(request) if len(making) == 1 else ()
-            found[call.id] = asked or compile_changes(worded(call.tool, call.input))
-        else:
-            found[call.id] = ()
+            asked = compile_changes(request) if alone else ()
+            claims = asked or compile_changes(worded(call.tool, call.input))
+        found[call.id] = wishes.amend(claims) if claims else ()
     return found
 
 
@@ -57,9 +66,10 @@ def worded(tool: str, arguments: Mapping[str, JsonValue]) -> str:
         return ""
 
 
-def _of_drawing(call: Call, request: str, *, alone: bool, follows: bool) -> tuple[Claim, ...]:
+def _of_drawing(call: Call, request: str, before: tuple[Claim, ...]) -> tuple[Claim, ...]:
     prompt = str(call.input.get("prompt", ""))
     own = compile_checklist(prompt)
-    asked = compile_checklist(request, prompt) if alone else ()
-    both = (*asked, *own) if follows else asked or own
-    return tuple(dict.fromkeys(both))
+    if before and (followed := follow(request, before)):
+        return followed
+    asked = compile_checklist(request, prompt) if request else ()
+    return tuple(dict.fromkeys((*asked, *own) if before else asked or own))

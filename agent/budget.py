@@ -1,4 +1,7 @@
-"""Budget: the seconds a run may take, and where they went."""
+"""Budget: the seconds, tool calls and tokens that a run may use, and where they went.
+
+Loading weights is start-up, not work: while it lasts the clock stands still.
+"""
 
 from __future__ import annotations
 
@@ -9,7 +12,7 @@ from typing import Any, Literal
 
 from agent.state import Spent
 from tools.base import Progress, Record, Tool
-from tools.errors import InvalidInput, ToolError
+from tools.errors import InvalidInput, ToolError, Unavailable
 from tools.toolbox import Toolbox
 
 Worker = Literal["tools", "planner"]
@@ -23,12 +26,21 @@ class Budget:
     """
 
     def __init__(
-        self, seconds: float | None, clock: Callable[[], float] = time.perf_counter
+        self,
+        seconds: float | None,
+        clock: Callable[[], float] = time.perf_counter,
+        *,
+        loading: Callable[[], float] = lambda: 0.0,
+        most_calls: int | None = None,
+        most_tokens: int | None = None,
     ) -> None:
         """Start now.
 
         Args:
             seconds: allowed; None is no limit.
+            loading: seconds that loading weights has taken so far.
+            most_calls: requests to tools, each picture that is looked at counting as one.
+            most_tokens: of the language model, read and written.
 
         Raises:
             InvalidInput: no time at all is allowed.
@@ -38,6 +50,13 @@ class Budget:
         self.seconds = seconds
         self.pictures = 0
         self.repairs = 0
+        self.calls = 0
+        self.tokens = 0
+        self.most_calls = most_calls
+        self.most_tokens = most_tokens
+        self.loading = loading
+        self._waited = 0.0
+        self._loading_before = loading()
         self._clock = clock
         self._started = clock()
         self._active: dict[Worker, int] = {"tools": 0, "planner": 0}
@@ -46,8 +65,36 @@ class Budget:
         self._rates: dict[str, float] = {}
 
     def used(self) -> float:
-        """Seconds since the start."""
-        return self._clock() - self._started
+        """Seconds since the start, without those in which weights were loaded."""
+        return self._clock() - self._started - self.loaded() - self._waited
+
+    @contextmanager
+    def waiting(self) -> Iterator[None]:
+        """Time inside is a person's, not the run's."""
+        before = self._clock()
+        try:
+            yield
+        finally:
+            self._waited += self._clock() - before
+
+    def loaded(self) -> float:
+        """Seconds since the start in which weights were loaded."""
+        return self.loading() - self._loading_before
+
+    def take_calls(self, number: int) -> None:
+        """Count requests to tools before they are made, so that calls side by side cannot
+        overspend together.
+
+        Raises:
+            Unavailable: fewer are left.
+        """
+        if self.most_calls is not None and self.calls + number > self.most_calls:
+            raise Unavailable(f"the budget of {self.most_calls} tool calls is used up")
+        self.calls += number
+
+    def may_plan(self) -> bool:
+        """Whether any tokens are left for the language model."""
+        return self.most_tokens is None or self.tokens < self.most_tokens
 
     def left(self) -> float:
         """Seconds that remain, 0 or more; infinite without a limit."""
@@ -67,7 +114,7 @@ class Budget:
     def room(self, wanted: int) -> int:
         """How many pictures, up to `wanted`, fit into what is left by the measured rates."""
         each = self.a_picture()
-        if self.left() <= 0:
+        if self.left() <= 0 or (self.most_calls is not None and self.calls >= self.most_calls):
             return 0
         if each <= 0 or self.left() == float("inf"):
             return wanted
@@ -88,15 +135,20 @@ class Budget:
         """The account."""
         self._settle()
         used = self.used()
-        working = self._busy["tools"] + self._busy["planner"]
+        working = self._busy["tools"] + self._busy["planner"] - self.loaded()
         return Spent(
             seconds=self.seconds,
             used=round(used, 4),
-            tools=round(self._busy["tools"], 4),
+            tools=round(max(0.0, self._busy["tools"] - self.loaded()), 4),
             planner=round(self._busy["planner"], 4),
             overhead=round(max(0.0, 1 - working / used) if used > 0 else 0.0, 4),
             pictures=self.pictures,
             repairs=self.repairs,
+            loading=round(self.loaded(), 4),
+            calls=self.calls,
+            most_calls=self.most_calls,
+            tokens=self.tokens,
+            most_tokens=self.most_tokens,
         )
 
     def _settle(self) -> None:
@@ -128,11 +180,16 @@ class MeteredToolbox:
         return self._toolbox.checkpoint_digest(name)
 
     async def call(self, name: str, input: Record, progress: Progress | None = None) -> Record:  # noqa: A002
+        self._budget.take_calls(1)
         with self._budget.at_work("tools"):
             return await self._toolbox.call(name, input, progress)
 
     async def call_many(
         self, name: str, inputs: Sequence[Record], progress: Progress | None = None
     ) -> list[Record | ToolError]:
+        try:
+            self._budget.take_calls(len(inputs))
+        except Unavailable as error:
+            return [error for _ in inputs]
         with self._budget.at_work("tools"):
             return await self._toolbox.call_many(name, inputs, progress)

@@ -11,13 +11,15 @@ from agent.checklist import Claim, compile_checklist
 from agent.requests import normalised
 
 LEAD = re.compile(
-    r"^(?:(?:now|and|also|again|ok|okay|so|then|please|but|actually|no|rather|as|the|a|just|all)[, ]+)*"
+    r"^(?:(?:now|and|also|again|ok|okay|so|then|please|but|actually|no|rather|as|the|a|just|all)"
+    r"[, ]+)*"
     r"(?:(?:same|same (?:again|thing|picture|one|as before)|like (?:that|this|it|the (?:first|last|"
     r"previous|second) (?:one|picture)?|before)|as before|before|again|another one|one more)[, ]*)*"
 )
 FOLLOWS = re.compile(
     r"^(?:(?:please|ok|okay|so|hm|no|actually)[, ]+)*(?:now|and|also|again|but|the same|same|like "
-    r"(?:that|this|it|the (?:first|last|previous|second))|as before|another|one more|with|without|in)\b"
+    r"(?:that|this|it|the (?:first|last|previous|second))|as before|another|one more|with|without"
+    r"|in)\b"
 )
 COLOUR_ALONE = re.compile(
     rf"^(?:(?:in|a|an|make it|painted|but|it|one|instead|please|this time) )*"
@@ -37,12 +39,12 @@ def claims_in(
         prompt: what a planner made of it; see `agent.checklist.compile_checklist`.
         before: the claims of the picture that a follow-up such as "the same in green" is about.
     """
-    if before and (followed := _followed(request, before)):
+    if before and (followed := follow(request, before)):
         return followed
     return compile_changes(request) or compile_checklist(request, prompt)
 
 
-def _followed(request: str, before: Sequence[Claim]) -> tuple[Claim, ...]:
+def follow(request: str, before: Sequence[Claim]) -> tuple[Claim, ...]:
     """The claims before, changed as a follow-up says; () if it does not follow."""
     plain = normalised(request).strip(" .!?")
     if not FOLLOWS.match(plain):

@@ -26,6 +26,14 @@ class PlanMade(Record):
     checklist: tuple[Claim, ...] = Field(default=(), description="what pictures must satisfy")
 
 
+class ApprovalAsked(Record):
+    """Calls wait for a person's yes; the run goes on when it is given or refused."""
+
+    type: Literal["approval"] = "approval"
+    calls: tuple[Call, ...]
+    text: str = Field(description="the question, in words")
+
+
 class ToolStarted(Record):
     """A call was handed to its tool."""
 
@@ -130,6 +138,7 @@ class Failed(Record):
 
 Event = (
     PlanMade
+    | ApprovalAsked
     | ToolStarted
     | ProgressMade
     | Preview

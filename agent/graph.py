@@ -54,6 +54,22 @@ async def after_settle(state: LoopState) -> Literal["act", "reply"]:
     return "act" if waits else "reply"
 
 
+Step = Literal["plan", "act", "verify", "refine", "settle", "reply"]
+EDGES: dict[str, Callable[[LoopState], Awaitable[Step]]] = {
+    "plan": after_plan,
+    "act": after_act,
+    "verify": after_verify,
+    "refine": after_refine,
+    "settle": after_settle,
+}
+
+
+async def after_start(state: LoopState) -> Step:
+    """A new run plans; one that was cut short goes on behind the step that ended last."""
+    at = state.get("at")
+    return "plan" if at is None else await EDGES[at](state)
+
+
 @lru_cache(maxsize=1)
 def compiled() -> CompiledStateGraph[LoopState, Steps, LoopState, LoopState]:
     """The loop, to be invoked with the steps of a run as its context; made once a process."""
@@ -62,12 +78,9 @@ def compiled() -> CompiledStateGraph[LoopState, Steps, LoopState, LoopState]:
     graph = StateGraph(LoopState, context_schema=Steps)
     for name in ("plan", "act", "verify", "refine", "settle", "reply"):
         graph.add_node(name, _node(name))
-    graph.add_edge(START, "plan")
-    graph.add_conditional_edges("plan", after_plan)
-    graph.add_conditional_edges("act", after_act)
-    graph.add_conditional_edges("verify", after_verify)
-    graph.add_conditional_edges("refine", after_refine)
-    graph.add_conditional_edges("settle", after_settle)
+    graph.add_conditional_edges(START, after_start)
+    for name, edge in EDGES.items():
+        graph.add_conditional_edges(name, edge)
     graph.add_edge("reply", END)
     return graph.compile()
 
@@ -77,6 +90,9 @@ def _node(name: str) -> Callable[..., Awaitable[LoopState]]:
 
     async def node(state: LoopState, runtime: Runtime[Steps]) -> LoopState:
         step: Callable[[LoopState], Awaitable[LoopState]] = getattr(runtime.context, name)
-        return await step(state)
+        update: LoopState = {**await step(state), "at": name}
+        if name in EDGES:
+            runtime.context.save({**state, **update})
+        return update
 
     return node

@@ -6,6 +6,8 @@ import asyncio
 import re
 from collections.abc import Iterator, Mapping, Sequence
 
+from pydantic import JsonValue
+
 from agent.drawing import Try
 from agent.state import CallRecord, ImageRecord
 from agent.store import Origin, Store, libraries
@@ -46,6 +48,10 @@ def pictures_of(output: Record) -> tuple[Image, ...]:
     return (image,) if isinstance(image, Image) else ()
 
 
+def _each(value: JsonValue) -> list[JsonValue]:
+    return value if isinstance(value, list) else [value]
+
+
 class Keeper:
     """Keeps what is drawn, in the background, and names what is handed over.
 
@@ -53,11 +59,13 @@ class Keeper:
         pixels: pictures of this run by id, those it was given as soon as they are looked at.
     """
 
-    def __init__(self, store: Store, conversation: str, toolbox: Toolbox) -> None:
+    def __init__(self, store: Store, conversation: str, toolbox: Toolbox, turn: int = 0) -> None:
         self.pixels: dict[str, Image] = {}
         self._store = store
         self._conversation = conversation
         self._toolbox = toolbox
+        self._turn = turn
+        self._saving: asyncio.Task[None] | None = None
         self._writing: list[asyncio.Task[list[str]]] = []
         self._parents: dict[str, tuple[str, ...]] = {}
         self._names: dict[str, str] = {}
@@ -84,16 +92,43 @@ class Keeper:
         seeds = getattr(output, "seeds", (None,) * len(images))
         if not images:
             return
-        parents = tuple(
-            value
-            for value in record.input.values()
-            if isinstance(value, str) and PICTURE_ID.fullmatch(value)
-        )
-        for image in images:
-            self.pixels[image.id] = image
-            self._parents[image.id] = parents
+        parents = self.remember(record, output)
         writing = asyncio.to_thread(self._write, record, tuple(images), tuple(seeds), parents)
         self._writing.append(asyncio.create_task(writing))
+
+    def remember(self, record: CallRecord, output: Record) -> tuple[str, ...]:
+        """Hold the pictures of a call and what they were made from; returns the ids of those."""
+        given = [v for value in record.input.values() for v in _each(value)]
+        parents = tuple(
+            value for value in given if isinstance(value, str) and PICTURE_ID.fullmatch(value)
+        )
+        for image in pictures_of(output):
+            self.pixels[image.id] = image
+            self._parents[image.id] = parents
+        return parents
+
+    def save(self, state: str) -> None:
+        """Write down where the run stands, once all pictures so far are on disk."""
+        before = self._saving
+        waits = tuple(self._writing)
+
+        async def write() -> None:
+            if before is not None:
+                await before
+            await asyncio.gather(*waits)
+            await asyncio.to_thread(
+                self._store.save_checkpoint, self._conversation, self._turn, state
+            )
+
+        self._saving = asyncio.create_task(write())
+
+    def undo(self) -> tuple[str, ...]:
+        """Hide what the last turn gave; returns the handles."""
+        return self._store.undo(self._conversation)
+
+    def redo(self) -> tuple[str, ...]:
+        """Show again what was hidden last; returns the handles."""
+        return self._store.redo(self._conversation)
 
     def picture(self, identity: str) -> Image:
         """A picture by its id, from this run or from the store."""
@@ -104,6 +139,10 @@ class Keeper:
     def sizes(self) -> dict[str, tuple[int, int]]:
         """Handle to width and height in px, of the whole conversation."""
         return self._store.sizes(self._conversation)
+
+    def shown(self) -> tuple[str, ...]:
+        """Handles that are not undone, oldest first."""
+        return tuple(self._store.handles(self._conversation, hidden=False))
 
     def count_repair(self, tried: Try, tool: str) -> None:
         """Remember what a repair mended and cost with these weights."""
@@ -120,7 +159,8 @@ class Keeper:
         Raises:
             StoreFull: something did not fit.
         """
-        ended = await asyncio.gather(*self._writing, return_exceptions=True)
+        waits = [*self._writing, *([self._saving] if self._saving else [])]
+        ended = await asyncio.gather(*waits, return_exceptions=True)
         for one in ended:
             if isinstance(one, BaseException):
                 raise one
@@ -128,7 +168,7 @@ class Keeper:
     async def hand_over(self, identity: str, tool: str) -> ImageRecord:
         """Give a picture its handle in the conversation."""
         await self.written()
-        handle = self._store.name(self._conversation, identity)
+        handle = self._store.name(self._conversation, identity, self._turn)
         self._names[identity] = handle
         return ImageRecord(
             handle=handle,

@@ -6,16 +6,22 @@ Draw, look, check, repair; the best picture so far is never lost.
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Sequence
+import contextlib
+from collections.abc import AsyncGenerator, AsyncIterator, Callable, Sequence
 from typing import TYPE_CHECKING, Literal
+
+from pydantic import TypeAdapter
 
 from agent.aims import makes_pictures
 from agent.budget import Budget, MeteredToolbox
+from agent.checklist import Claim
+from agent.checkpoint import Checkpoint, restore
+from agent.conversing import Turn
 from agent.events import Done, Event, Failed
 from agent.graph import MOST_STEPS, compiled
 from agent.keeping import Keeper
 from agent.planner import Planner
-from agent.running import LoopState, Run
+from agent.running import Approve, LoopState, Order, Run
 from agent.state import RunResult
 from agent.steps import Steps
 from agent.store import Store, mended
@@ -30,6 +36,7 @@ if TYPE_CHECKING:
 
     Graph = CompiledStateGraph[LoopState, Steps, LoopState, LoopState]
 
+CHECKLIST: TypeAdapter[tuple[Claim, ...]] = TypeAdapter(tuple[Claim, ...])
 Ended = Literal["done", "failed", "cancelled"]
 
 
@@ -42,8 +49,12 @@ async def run(
     store: Store,
     seed: int = 0,
     budget_s: float | None = 60.0,
+    most_calls: int | None = None,
+    most_tokens: int | None = None,
     loop: bool = True,
     conversation: str | None = None,
+    ask_before: Sequence[str] = (),
+    approve: Approve | None = None,
 ) -> AsyncIterator[Event]:
     """Carry out one request.
 
@@ -54,19 +65,71 @@ async def run(
         request: what the person wants, in words.
         images: pictures that come with it; they become the next handles of the conversation.
         seed: decides every picture together with the request; counted up for repairs.
-        budget_s: seconds of wall time; None is no limit. The first picture is always drawn
-            and checked; no repair begins that would not fit by the rates measured so far.
+        budget_s: seconds of wall time, loading weights not counted; None is no limit. The first
+            picture is always drawn and checked; no repair begins that would not fit by the
+            rates measured so far.
+        most_calls: requests to tools, looks at pictures included; None is no limit.
+        most_tokens: of the language model; once used up it is not asked again.
         loop: False draws and checks once and repairs nothing.
         conversation: id of one in the store; None begins another.
+        ask_before: tools whose planned calls wait for a person's yes, such as customize.
+        approve: asked for that yes; without it all calls run.
 
     Raises:
         asyncio.CancelledError: the task was cancelled; pictures drawn so far are in the store.
     """
-    graph = compiled()  # its second of import is start-up, not the run's time
-    events: asyncio.Queue[Event | None] = asyncio.Queue()
     try:
-        work = _Work(request, images, toolbox, planner, store, seed, budget_s, loop, conversation)
-        await asyncio.to_thread(work.open, events)
+        order = Order(
+            request=_worded(request),
+            seed=_counted(seed),
+            budget_s=budget_s,
+            most_calls=most_calls,
+            most_tokens=most_tokens,
+            loop=loop,
+            ask_before=tuple(ask_before),
+        )
+        work = _Work(order, toolbox, planner, store, approve)
+    except ToolError as error:
+        yield _failed(error)
+        return
+    async with contextlib.aclosing(_follow(work, lambda: work.open(images, conversation))) as told:
+        async for event in told:
+            yield event
+
+
+async def resume(
+    conversation: str,
+    turn: int | None = None,
+    *,
+    toolbox: Toolbox,
+    planner: Planner,
+    store: Store,
+    approve: Approve | None = None,
+) -> AsyncIterator[Event]:
+    """Go on with a turn that a crash cut short, from the last step that ended.
+
+    What was drawn and checked by then is not done again. Its budget begins anew.
+
+    Args:
+        turn: number of the turn; None is the latest that is open.
+    """
+    try:
+        number, saved = _cut_short(store, conversation, turn)
+        work = _Work(saved.order, toolbox, planner, store, approve)
+    except ToolError as error:
+        yield _failed(error)
+        return
+    opening = _follow(work, lambda: work.reopen(conversation, number, saved))
+    async with contextlib.aclosing(opening) as told:
+        async for event in told:
+            yield event
+
+
+async def _follow(work: _Work, opening: Callable[[], None]) -> AsyncGenerator[Event, None]:
+    """The events of a run, from its opening to its closing in the store."""
+    graph = compiled()  # its second of import is start-up, not the run's time
+    try:
+        await asyncio.to_thread(opening)
     except ToolError as error:
         yield _failed(error)
         return
@@ -75,7 +138,7 @@ async def run(
     failure: ToolError | None = None
     ended: Ended = "cancelled"
     try:
-        while (event := await events.get()) is not None:
+        while (event := await work.events.get()) is not None:
             work.trace.add(event)
             yield event
         result = await task
@@ -97,59 +160,69 @@ class _Work:
 
     def __init__(
         self,
-        request: str,
-        images: Sequence[Image],
+        order: Order,
         toolbox: Toolbox,
         planner: Planner,
         store: Store,
-        seed: int,
-        budget_s: float | None,
-        loop: bool,
-        conversation: str | None,
+        approve: Approve | None,
     ) -> None:
-        if not request.strip():
-            raise InvalidInput("the request is empty; say what you want in words")
-        if seed < 0:
-            raise InvalidInput(f"a seed is 0 or more, not {seed}")
-        self.request = request.strip()
-        self.images = images
+        self.order = order
         self.planner = planner
         self.store = store
-        self.seed = seed
-        self.loop = loop
-        self.conversation = conversation
-        self.budget = Budget(budget_s)
+        self.approve = approve
+        self.budget = Budget(
+            order.budget_s,
+            loading=getattr(toolbox, "loading_s", lambda: 0.0),
+            most_calls=order.most_calls,
+            most_tokens=order.most_tokens,
+        )
         self.toolbox = MeteredToolbox(toolbox, self.budget)
+        self.events: asyncio.Queue[Event | None] = asyncio.Queue()
+        self.start: LoopState = {}
 
-    def open(self, events: asyncio.Queue[Event | None]) -> None:
+    def open(self, images: Sequence[Image], conversation: str | None) -> None:
         """Write the request down and take its pictures in."""
-        self.conversation = self.conversation or self.store.conversation()
-        history = self.store.history(self.conversation)
-        self.turn = self.store.begin_turn(self.conversation, self.request)
+        self.conversation = conversation or self.store.conversation()
+        self.history = self.store.history(self.conversation)
+        self.turn = self.store.begin_turn(self.conversation, self.order.request)
+        self._set_up(images)
+
+    def reopen(self, conversation: str, turn: int, saved: Checkpoint) -> None:
+        """Set a turn up again as it stood when it was cut short."""
+        self.conversation, self.turn = conversation, turn
+        earlier = self.store.history(conversation)
+        self.history = earlier[:-1] if earlier and earlier[-1].role == "user" else earlier
+        self._set_up(())
+        self.start = restore(self.run, saved)
+
+    def _set_up(self, images: Sequence[Image]) -> None:
         self.trace = Trace(self.store.root / "traces" / f"{self.conversation}-{self.turn}.jsonl")
-        self.keeper = Keeper(self.store, self.conversation, self.toolbox)
+        self.keeper = Keeper(self.store, self.conversation, self.toolbox, self.turn)
         alive = self.toolbox.names()
         drawing = [name for name in alive if makes_pictures(self.toolbox.tool(name))]
         self.run = Run(
-            request=self.request,
+            order=self.order,
             toolbox=self.toolbox,
             planner=self.planner,
             budget=self.budget,
             keeper=self.keeper,
-            seed=self.seed,
-            loop=self.loop,
-            send=events,
-            history=history,
+            send=self.events,
+            history=self.history,
+            before=_before(self.store.turns(self.conversation)),
+            wishes=self.store.wishes(self.conversation),
+            approve=self.approve,
             learnt=self.store.repair_rates([self.toolbox.checkpoint_digest(n) for n in drawing]),
         )
-        self.run.board.pictures = self.keeper.take_in(self.images)
+        self.run.board.pictures = self.keeper.take_in(images)
 
     async def go(self, graph: Graph) -> RunResult:
         """Run the graph; the stream of events ends when it does."""
         try:
-            start: LoopState = {}
+            steps = Steps(self.run)
+            if self.start.get("drawings"):
+                await steps.settle(self.start)  # what waits takes the best, as it did before
             limit: RunnableConfig = {"recursion_limit": MOST_STEPS}
-            state = await graph.ainvoke(start, limit, context=Steps(self.run))
+            state = await graph.ainvoke(self.start, limit, context=steps)
             result: RunResult = state["result"]
             return result
         finally:
@@ -169,12 +242,43 @@ class _Work:
         return None
 
     def _write_down(self, ended: Ended, result: RunResult | None) -> None:
-        assert self.conversation is not None
         reply = result.reply if result else None
         json = result.model_dump_json() if result else None
         self.store.end_turn(self.conversation, self.turn, ended, reply, json)
         with mended(self.store.root):
             self.trace.save()
+
+
+def _worded(request: str) -> str:
+    if not request.strip():
+        raise InvalidInput("the request is empty; say what you want in words")
+    return request.strip()
+
+
+def _counted(seed: int) -> int:
+    if seed < 0:
+        raise InvalidInput(f"a seed is 0 or more, not {seed}")
+    return seed
+
+
+def _cut_short(store: Store, conversation: str, turn: int | None) -> tuple[int, Checkpoint]:
+    """The open turn and where it stood; from its beginning if no step had ended."""
+    turns = [one for one in store.turns(conversation) if one.state == "open"]
+    found = [one for one in turns if turn in (None, one.number)]
+    if not found:
+        raise InvalidInput("no turn of this conversation was cut short")
+    number, request = found[-1].number, found[-1].request
+    saved = store.checkpoint(conversation, number)
+    if saved is None:
+        return number, Checkpoint(order=Order(request=request), at=None)
+    return number, Checkpoint.model_validate_json(saved)
+
+
+def _before(turns: Sequence[Turn]) -> tuple[tuple[Claim, ...], ...]:
+    """The checklist of each earlier turn that had one, oldest first."""
+    results = [turn.result for turn in turns if isinstance(turn.result, dict)]
+    listed = [result.get("checklist") for result in results]
+    return tuple(CHECKLIST.validate_python(one) for one in listed if one)
 
 
 def _failed(error: ToolError) -> Failed:

@@ -47,6 +47,7 @@ class Plan(Record):
 
     calls: tuple[Call, ...] = ()
     reply: str | None = Field(default=None, description="what to say when no tool is needed")
+    tokens: int = Field(default=0, ge=0, description="that the language model read and wrote")
 
 
 def validate(
@@ -147,7 +148,7 @@ def renamed(plan: Plan, taken: Collection[str]) -> Plan:
         )
         for call in plan.calls
     )
-    return Plan(calls=calls, reply=plan.reply)
+    return plan.model_copy(update={"calls": calls})
 
 
 def dependents(calls: Sequence[Call], roots: Collection[str]) -> set[str]:

@@ -5,26 +5,35 @@ from __future__ import annotations
 import asyncio
 import time
 from collections import ChainMap
-from collections.abc import Mapping
+from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass, field, replace
 from typing import TypedDict
 
+from pydantic import Field
+
 from agent.act import Board
 from agent.budget import Budget
+from agent.checklist import Claim
+from agent.conversing import Wishes
 from agent.drawing import Candidate, Drawing
-from agent.events import Event, ProgressMade, ToolFinished
+from agent.events import ApprovalAsked, Event, ProgressMade, ToolFinished
 from agent.keeping import Keeper
 from agent.messages import Message, Observation
 from agent.plan import Plan
 from agent.planner import Planner
 from agent.rates import Arm, Rate
 from agent.state import CallRecord, RunResult, Stopped
+from tools.base import Record
 from tools.toolbox import Toolbox
+
+Approve = Callable[[ApprovalAsked], Awaitable[bool]]
+"""Answers whether calls may run; may take as long as a person takes."""
 
 
 class LoopState(TypedDict, total=False):
     """What goes from step to step."""
 
+    at: str  # the step that ended last
     plan: Plan
     plans: int  # how often the planner was asked
     mending: bool  # the last plan failed and another is worth asking for
@@ -34,22 +43,42 @@ class LoopState(TypedDict, total=False):
     result: RunResult
 
 
+class Order(Record):
+    """What was asked of a run."""
+
+    request: str
+    seed: int = Field(0, ge=0)
+    budget_s: float | None = 60.0
+    most_calls: int | None = Field(None, ge=1, description="requests to tools; None is no limit")
+    most_tokens: int | None = Field(None, ge=1, description="of the language model")
+    loop: bool = True
+    ask_before: tuple[str, ...] = Field((), description="tools that wait for a person's yes")
+
+
 @dataclass
 class Run:
     """What one run works with."""
 
-    request: str
+    order: Order
     toolbox: Toolbox
     planner: Planner
     budget: Budget
     keeper: Keeper
-    seed: int
-    loop: bool
     send: asyncio.Queue[Event | None]
     history: tuple[Message, ...] = ()
+    before: tuple[tuple[Claim, ...], ...] = ()
+    """Checklists of earlier turns, oldest first."""
+    wishes: Wishes = field(default_factory=Wishes)
+    approve: Approve | None = None
+    """Asked before costly calls; None says yes to all."""
     learnt: Mapping[Arm, Rate] = field(default_factory=dict)
     board: Board = field(default_factory=Board)
     first_step: dict[str, float] = field(default_factory=dict)
+
+    @property
+    def request(self) -> str:
+        """The person's words."""
+        return self.order.request
 
     def emit(self, event: Event) -> None:
         """Hand an event to whoever follows the run."""

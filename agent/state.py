@@ -75,6 +75,11 @@ class Spent(Record):
     overhead: float = Field(ge=0, description="share of wall time in neither tool nor planner")
     pictures: int = Field(description="candidates drawn, the first one included")
     repairs: int = Field(description="repair batches")
+    loading: float = Field(default=0.0, description="wall time in which weights were loaded; free")
+    calls: int = Field(default=0, description="requests to tools")
+    most_calls: int | None = Field(default=None, description="allowed; None is no limit")
+    tokens: int = Field(default=0, description="of the language model, read and written")
+    most_tokens: int | None = Field(default=None, description="allowed; None is no limit")
 
 
 class RunResult(Record):
@@ -84,5 +89,6 @@ class RunResult(Record):
     images: tuple[ImageRecord, ...] = ()
     calls: tuple[CallRecord, ...] = ()
     checks: tuple[Check, ...] = ()
+    checklist: tuple[Claim, ...] = Field(default=(), description="what the pictures had to satisfy")
     stopped: Stopped
     budget: Spent

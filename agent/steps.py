@@ -6,12 +6,16 @@ the clock are in the `Run` that the steps share.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 
 from agent.act import act
 from agent.aims import aims
+from agent.approving import approved
 from agent.checklist import Claim
+from agent.checkpoint import capture
+from agent.commands import Command, command
 from agent.drawing import Drawing
 from agent.events import MessageSaid, PlanMade, Sentence
 from agent.looking import look
@@ -38,10 +42,14 @@ class Steps:
     async def plan(self, state: LoopState) -> LoopState:
         """Ask the planner, and check what it plans before anything runs."""
         run = self.run
-        handles = tuple(run.board.pictures)
+        if wanted := command(run.request):
+            return {"plan": self._command(wanted), "stopped": "reply", "mending": False}
+        handles = self._handles()
         searches = "retrieve" in run.toolbox.names()  # then none need be in the conversation
         if not handles and not searches and asks_about_a_picture(run.request):
             return {"plan": Plan(reply=ASK_FOR_A_PICTURE), "stopped": "reply", "mending": False}
+        if not run.budget.may_plan():
+            return {"mending": False, "stopped": self._unplanned()}
         asked = state.get("plans", 0) + 1
         observations = state.get("observations", ())
         finished = {r.id: r.tool for r in run.board.records.values() if r.status == "done"}
@@ -57,12 +65,13 @@ class Steps:
         try:
             with run.budget.at_work("planner"):
                 plan = await run.planner.plan(request)
-            if plan == state.get("plan"):
+            run.budget.tokens += plan.tokens
+            if _same(plan, state.get("plan")):
                 return {"mending": False, "stopped": self._unplanned()}
             new = renamed(plan, run.board.records)
             if not handles and wants_missing_picture(new, run.toolbox):
                 return {"plan": Plan(reply=ASK_FOR_A_PICTURE), "stopped": "reply", "mending": False}
-            validate(new, run.toolbox, handles, finished)
+            validate(new, run.toolbox, tuple(run.board.pictures), finished)
         except InvalidInput as error:
             seen = Observation(call="", status="failed", text=str(error))
             update: LoopState = {
@@ -72,15 +81,17 @@ class Steps:
                 "mending": asked < PLANS,
             }
             return update if asked < PLANS else {**update, "stopped": self._unplanned()}
-        claims = self._aims(new)
-        checklist = tuple(dict.fromkeys(one for each in claims.values() for one in each))
-        run.emit(PlanMade(calls=new.calls, reply=new.reply, checklist=checklist))
+        run.emit(PlanMade(calls=new.calls, reply=new.reply, checklist=self._checklist(new)))
         return {
             "plan": new,
             "plans": asked,
             "mending": False,
             "stopped": None if new.calls else "reply",
         }
+
+    def save(self, state: LoopState) -> None:
+        """Write down where the run stands, in the background."""
+        self.run.keeper.save(capture(self.run, state).model_dump_json())
 
     async def act(self, state: LoopState) -> LoopState:
         """Run the calls that can run; what hangs on an unfinished drawing waits for it."""
@@ -90,7 +101,7 @@ class Steps:
         open_calls = {call for call in claims if claims[call] and call not in drawings}
         waiting = dependents(plan.calls, open_calls) if open_calls else set()
         calls = [c for c in plan.calls if c.id not in run.board.records and c.id not in waiting]
-        await self._act(calls)
+        await self._act(await approved(run, calls))
         for call in calls:
             record = run.board.records[call.id]
             if call.id in claims and record.status == "done":
@@ -166,6 +177,7 @@ class Steps:
             images=tuple(images),
             calls=tuple(run.board.records.values()),
             checks=tuple(checks),
+            checklist=self._checklist(plan) if drawings else (),
             stopped=stopped,
             budget=run.budget.spent(),
         )
@@ -173,8 +185,27 @@ class Steps:
 
     async def _act(self, calls: Sequence[Call]) -> None:
         run = self.run
-        seed = {"seed": run.seed}
+        seed = {"seed": run.order.seed}
         await act(calls, toolbox=run.toolbox, board=run.board, emit=run.emit, defaults=seed)
+
+    def _handles(self) -> tuple[str, ...]:
+        """Pictures that the planner is told of: those not undone, and those named outright."""
+        run = self.run
+        named = re.findall(r"\bimg\d+\b", run.request)
+        shown = set(run.keeper.shown()) | set(named)
+        return tuple(handle for handle in run.board.pictures if handle in shown)
+
+    def _command(self, wanted: Command) -> Plan:
+        """Carry out what is asked of the conversation itself; the plan only tells of it."""
+        keeper = self.run.keeper
+        try:
+            changed = keeper.undo() if wanted == "undo" else keeper.redo()
+        except InvalidInput as error:
+            return Plan(reply=f"{str(error).capitalize()}.")
+        verb = "is undone" if wanted == "undo" else "is back"
+        left = keeper.shown()
+        latest = f" The latest picture is {left[-1]}." if left else ""
+        return Plan(reply=f"{', '.join(changed)} {verb}.{latest}")
 
     def _unplanned(self) -> Stopped:
         """How a run ends for which no better plan is to be had."""
@@ -183,7 +214,11 @@ class Steps:
 
     def _aims(self, plan: Plan) -> dict[str, tuple[Claim, ...]]:
         run = self.run
-        return aims(plan, run.request, run.toolbox, follows=bool(run.history))
+        meant = _meant(run.request, run.before)
+        return aims(plan, run.request, run.toolbox, before=meant, wishes=run.wishes)
+
+    def _checklist(self, plan: Plan) -> tuple[Claim, ...]:
+        return tuple(dict.fromkeys(one for each in self._aims(plan).values() for one in each))
 
     def _drawing(self, record: CallRecord, claims: tuple[Claim, ...]) -> Drawing:
         run, given = self.run, record.input
@@ -216,4 +251,15 @@ class Steps:
             return "unchecked"
         if all(drawing.passes() for drawing in drawings.values()):
             return "passed"
-        return None if self.run.loop else "single"
+        return None if self.run.order.loop else "single"
+
+
+def _same(plan: Plan, other: Plan | None) -> bool:
+    return other is not None and (plan.calls, plan.reply) == (other.calls, other.reply)
+
+
+def _meant(request: str, before: Sequence[tuple[Claim, ...]]) -> tuple[Claim, ...]:
+    """The checklist that a follow-up is about: the first one's if it says so, else the last."""
+    if not before:
+        return ()
+    return before[0 if re.search(r"\bthe first\b", request.lower()) else -1]

@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import contextlib
 import errno
-import json
 import os
 import sqlite3
 import threading
@@ -22,8 +21,9 @@ from pathlib import Path
 
 from pydantic import Field, JsonValue
 
+from agent.conversing import SCHEMA as CONVERSATIONS
+from agent.conversing import Conversations, extend
 from agent.drawing import Try
-from agent.messages import Message
 from agent.rates import Rate
 from tools.base import Record
 from tools.errors import InvalidInput, ToolError, Unavailable
@@ -37,14 +37,6 @@ CREATE TABLE IF NOT EXISTS origins (
     origin TEXT NOT NULL, UNIQUE (picture, origin));
 CREATE TABLE IF NOT EXISTS parents (
     picture TEXT NOT NULL REFERENCES pictures, parent TEXT NOT NULL, PRIMARY KEY (picture, parent));
-CREATE TABLE IF NOT EXISTS conversations (id TEXT PRIMARY KEY, made REAL NOT NULL);
-CREATE TABLE IF NOT EXISTS handles (
-    conversation TEXT NOT NULL REFERENCES conversations, number INTEGER NOT NULL,
-    picture TEXT NOT NULL REFERENCES pictures, PRIMARY KEY (conversation, number));
-CREATE TABLE IF NOT EXISTS turns (
-    conversation TEXT NOT NULL REFERENCES conversations, number INTEGER NOT NULL,
-    state TEXT NOT NULL, request TEXT NOT NULL, reply TEXT, result TEXT, made REAL NOT NULL,
-    PRIMARY KEY (conversation, number));
 CREATE TABLE IF NOT EXISTS repairs (
     arm TEXT NOT NULL, kind TEXT NOT NULL, weights TEXT NOT NULL, tries REAL NOT NULL,
     gained REAL NOT NULL, seconds REAL NOT NULL, PRIMARY KEY (arm, kind, weights));
@@ -87,7 +79,7 @@ def libraries() -> dict[str, str]:
     return found
 
 
-class Store:
+class Store(Conversations):
     """Pictures, origins and conversations in one folder; safe across threads and processes."""
 
     def __init__(self, root: Path) -> None:
@@ -107,7 +99,8 @@ class Store:
             self._connection.execute("PRAGMA journal_mode=WAL")
             self._connection.execute("PRAGMA synchronous=NORMAL")
             self._connection.execute("PRAGMA foreign_keys=ON")
-            self._connection.executescript(SCHEMA)
+            self._connection.executescript(SCHEMA + CONVERSATIONS)
+            extend(self._connection)
             self._sweep()
 
     def close(self) -> None:
@@ -189,101 +182,6 @@ class Store:
         rows = self._rows("SELECT picture FROM parents WHERE parent = ?", identity)
         return tuple(row[0] for row in rows)
 
-    def conversation(self) -> str:
-        """Begin a conversation; returns its id."""
-        identity = uuid.uuid4().hex
-        with self._transaction() as database:
-            database.execute("INSERT INTO conversations VALUES (?, ?)", (identity, time.time()))
-        return identity
-
-    def conversations(self) -> tuple[str, ...]:
-        """Ids of all conversations, the newest first."""
-        return tuple(r[0] for r in self._rows("SELECT id FROM conversations ORDER BY made DESC"))
-
-    def name(self, conversation: str, identity: str) -> str:
-        """Give a picture a handle in a conversation; one it has already is kept.
-
-        Raises:
-            InvalidInput: no such conversation.
-        """
-        self._known(conversation)
-        with self._transaction() as database:
-            rows = database.execute(
-                "SELECT number FROM handles WHERE conversation = ? AND picture = ?",
-                (conversation, identity),
-            ).fetchall()
-            if rows:
-                return f"img{rows[0][0]}"
-            (number,) = database.execute(
-                "SELECT COALESCE(MAX(number), 0) + 1 FROM handles WHERE conversation = ?",
-                (conversation,),
-            ).fetchone()
-            database.execute(
-                "INSERT INTO handles VALUES (?, ?, ?)", (conversation, number, identity)
-            )
-        return f"img{number}"
-
-    def handles(self, conversation: str) -> dict[str, str]:
-        """Handle to picture id, oldest first.
-
-        Raises:
-            InvalidInput: no such conversation.
-        """
-        self._known(conversation)
-        query = "SELECT number, picture FROM handles WHERE conversation = ? ORDER BY number"
-        return {f"img{number}": identity for number, identity in self._rows(query, conversation)}
-
-    def sizes(self, conversation: str) -> dict[str, tuple[int, int]]:
-        """Handle to width and height in px, oldest first."""
-        query = (
-            "SELECT number, width, height FROM handles JOIN pictures ON picture = id "
-            "WHERE conversation = ? ORDER BY number"
-        )
-        rows = self._rows(query, conversation)
-        return {f"img{number}": (int(width), int(height)) for number, width, height in rows}
-
-    def begin_turn(self, conversation: str, request: str) -> int:
-        """Write down a request before it is worked on; returns the number of the turn."""
-        self._known(conversation)
-        with self._transaction() as database:
-            (number,) = database.execute(
-                "SELECT COALESCE(MAX(number), 0) + 1 FROM turns WHERE conversation = ?",
-                (conversation,),
-            ).fetchone()
-            database.execute(
-                "INSERT INTO turns VALUES (?, ?, 'open', ?, NULL, NULL, ?)",
-                (conversation, number, request, time.time()),
-            )
-        return int(number)
-
-    def end_turn(
-        self, conversation: str, number: int, state: str, reply: str | None, result: str | None
-    ) -> None:
-        """Write down how a turn ended: state done, failed or cancelled; result as JSON."""
-        with self._transaction() as database:
-            database.execute(
-                "UPDATE turns SET state = ?, reply = ?, result = ? "
-                "WHERE conversation = ? AND number = ?",
-                (state, reply, result, conversation, number),
-            )
-
-    def history(self, conversation: str) -> tuple[Message, ...]:
-        """What was said, oldest first; turns that did not end have no reply."""
-        query = "SELECT request, reply FROM turns WHERE conversation = ? ORDER BY number"
-        messages: list[Message] = []
-        for request, reply in self._rows(query, conversation):
-            messages.append(Message(role="user", text=request))
-            if reply is not None:
-                messages.append(Message(role="assistant", text=reply))
-        return tuple(messages)
-
-    def result(self, conversation: str, number: int) -> JsonValue:
-        """The result of a turn as JSON, or None if it has none."""
-        query = "SELECT result FROM turns WHERE conversation = ? AND number = ?"
-        rows = self._rows(query, conversation, number)
-        found: JsonValue = json.loads(rows[0][0]) if rows and rows[0][0] else None
-        return found
-
     def repair_rates(self, weights: Sequence[str]) -> dict[tuple[str, str], Rate]:
         """What repairs mended and cost so far, by arm and kind of claim.
 
@@ -307,10 +205,6 @@ class Store:
                 "seconds = seconds + excluded.seconds",
                 (tried.arm, tried.kind, weights, tried.pictures, tried.gained, tried.seconds),
             )
-
-    def _known(self, conversation: str) -> None:
-        if not self._rows("SELECT id FROM conversations WHERE id = ?", conversation):
-            raise InvalidInput(f"no conversation {conversation!r} in the store")
 
     def _kept(self, identity: str) -> Kept:
         rows = self._rows("SELECT origin FROM origins WHERE picture = ? ORDER BY number", identity)

@@ -71,8 +71,9 @@ SIZES = {
 }
 NAMED_AFTER = _each("light")  # adjectives that end a name: `traffic light`
 ADVERBS = _each(
-    "high low please also too just only exactly precisely very really quite rather somewhat slightly "
-    "directly right immediately positioned located placed situated arranged far close together "
+    "high low please also too just only exactly precisely very really quite rather somewhat "
+    "slightly directly right immediately positioned located placed situated arranged far close "
+    "together "
     "maybe perhaps ideally preferably probably somewhere anywhere there here now then again "
     "thanks thank you me us i we for as well altogether total instead still always already first "
     "second third last once done out better whatever bit of side hand kind sort anything "

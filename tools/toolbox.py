@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import threading
+import time
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any, Protocol
@@ -78,6 +79,8 @@ class LocalToolbox:
             for name, settings in sorted(profile.tools.items())
         }
         self._loaded: set[str] = set()
+        self._begun: dict[str, float] = {}
+        self._loading_s = 0.0
         self._workers: dict[str, ThreadPoolExecutor] = {}
 
     def names(self) -> list[str]:
@@ -139,6 +142,11 @@ class LocalToolbox:
             settings = self._settings(name)
             self._worker(settings.device).submit(self._load, name, settings)
 
+    def loading_s(self) -> float:
+        """Seconds that loading weights has taken so far, one that goes on included."""
+        now = time.perf_counter()
+        return self._loading_s + sum(now - begun for begun in self._begun.values())
+
     def close(self) -> None:
         """End the worker threads once what they do is done."""
         for worker in self._workers.values():
@@ -156,9 +164,14 @@ class LocalToolbox:
         return self._workers[device]
 
     def _load(self, name: str, settings: ToolProfile) -> None:
-        if name not in self._loaded:
+        if name in self._loaded:
+            return
+        self._begun[name] = time.perf_counter()
+        try:
             self._tools[name].load(settings.checkpoint, settings.device, settings.dtype)
             self._loaded.add(name)
+        finally:
+            self._loading_s += time.perf_counter() - self._begun.pop(name)
 
     def _run(
         self,
