@@ -11,6 +11,7 @@ import sqlite3
 import time
 import uuid
 from abc import ABC, abstractmethod
+from collections.abc import Sequence
 from contextlib import AbstractContextManager
 
 from pydantic import JsonValue
@@ -240,6 +241,58 @@ class Conversations(ABC):
                 "INSERT INTO wishes SELECT ?, text, claim FROM wishes WHERE conversation = ?",
                 (other, conversation),
             )
+        return other
+
+    # whole conversations
+
+    def named(self, conversation: str) -> list[tuple[int, str, int, bool]]:
+        """Number, picture id, turn and whether it is hidden, of every handle.
+
+        Raises:
+            InvalidInput: no such conversation.
+        """
+        self.owner(conversation)
+        query = (
+            "SELECT number, picture, turn, hidden FROM handles WHERE conversation = ? "
+            "ORDER BY number"
+        )
+        rows = self._rows(query, conversation)
+        return [(int(n), picture, int(turn), bool(hidden)) for n, picture, turn, hidden in rows]
+
+    def take_over(
+        self,
+        owner: str,
+        turns: Sequence[Turn],
+        names: Sequence[tuple[int, str, int, bool]],
+        wishes: Wishes,
+    ) -> str:
+        """Write a conversation that comes from elsewhere; its pictures are here already.
+
+        Returns:
+            The id of the new conversation.
+        """
+        other = self.conversation(owner)
+        with self._transaction() as database:
+            database.executemany(
+                "INSERT INTO turns VALUES (?, ?, ?, ?, ?, ?, ?)",
+                [
+                    (
+                        *(other, one.number, one.state, one.request, one.reply),
+                        json.dumps(one.result) if one.result is not None else None,
+                        time.time(),
+                    )
+                    for one in turns
+                ],
+            )
+            database.executemany(
+                "INSERT INTO handles (conversation, number, picture, turn, hidden) "
+                "VALUES (?, ?, ?, ?, ?)",
+                [(other, *name) for name in names],
+            )
+        for text in wishes.struck:
+            self.strike(other, text)
+        for claim in wishes.added:
+            self.add_claim(other, claim)
         return other
 
     # turns

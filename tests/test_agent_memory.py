@@ -88,9 +88,9 @@ async def test_undo_hides_what_the_last_turn_gave_and_redo_shows_it(store: Store
     assert said == "img2 is undone. The latest picture is img1."
     assert planner.requests == []
     await run(store, "hi", Plan(), talk, planner=planner)
-    assert planner.requests[-1].handles == ("img1",)
+    assert list(planner.requests[-1].handles) == ["img1"]
     await run(store, "what is on img2?", Plan(), talk, planner=planner)
-    assert planner.requests[-1].handles == ("img1", "img2")  # named outright, it is there
+    assert list(planner.requests[-1].handles) == ["img1", "img2"]  # named outright, it is there
     assert (await run(store, "redo", Plan(), talk)).reply.startswith("img2 is back")
     assert store.undo(talk) == ("img2",)
     assert store.undo(talk) == ("img1",)
