@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 
 from pydantic import JsonValue
 
+from agent.checklist import Claim
+from agent.drawing import Try
 from agent.events import Sentence
 from agent.state import CallRecord, Check, Spent, Stopped
 
@@ -13,11 +15,24 @@ SHOWN = 120  # characters of a value that a sentence repeats
 ASK_FOR_A_PICTURE = "That needs a picture and none is here yet: please add one and ask again."
 
 
-def picture_sentences(handle: str, checks: Sequence[Check], prompt: str | None) -> list[Sentence]:
-    """What one picture meets, what it does not, and what is not certain."""
+def picture_sentences(
+    handle: str, checks: Sequence[Check], prompt: str | None, tool: str = "", call: str = ""
+) -> list[Sentence]:
+    """What one picture meets, what it does not, and what is not certain.
+
+    Args:
+        prompt: what it was drawn from, if from words.
+        tool: what made it.
+        call: id of the call that did.
+    """
     if not checks:
-        drawn = f"{handle} is drawn" + (f' from "{_short(prompt)}"' if prompt else "")
-        return [Sentence(text=f"{drawn}; nothing in the request could be checked on it.")]
+        made = f' is drawn from "{_short(prompt)}"' if prompt else f" is what {tool or 'it'} gave"
+        return [
+            Sentence(
+                text=f"{handle}{made}; nothing in the request could be checked on it.",
+                rests_on=(f"call:{call}",) if call else (),
+            )
+        ]
     by_verdict: dict[str, list[tuple[int, Check]]] = {"pass": [], "fail": [], "unsure": []}
     for number, check in enumerate(checks):
         by_verdict[check.verdict].append((number, check))
@@ -69,33 +84,74 @@ def call_sentences(record: CallRecord, names: Mapping[str, str]) -> list[Sentenc
     return [Sentence(text=text, rests_on=bound)]
 
 
-def ending_sentences(stopped: Stopped, spent: Spent) -> list[Sentence]:
-    """Why it stopped, and what could be tried."""
+def ending_sentences(stopped: Stopped, spent: Spent, tries: Sequence[Try] = ()) -> list[Sentence]:
+    """Why it stopped, and what the budget bought.
+
+    Args:
+        tries: repairs that were checked.
+    """
     tried = f"{spent.pictures} picture{'s' if spent.pictures != 1 else ''} drawn"
     took = f"{spent.used:.1f} s used, {tried}"
-    allowed = f"{spent.seconds:g} s" if spent.seconds is not None else "no limit"
     rests = ("budget",)
+    said: list[Sentence] = []
     if stopped == "passed":
-        return [Sentence(text=f"Every check passed ({took}).", rests_on=rests)]
-    if stopped == "budget":
-        return [
-            Sentence(
-                text=f"I stopped because the budget of {allowed} is used up ({took}).",
-                rests_on=rests,
-            ),
-            Sentence(text="A larger budget, another seed or a simpler request may do better."),
-        ]
-    if stopped == "no_progress":
-        return [
-            Sentence(
-                text=f"I stopped because {spent.repairs} repairs brought nothing better ({took}).",
-                rests_on=rests,
-            ),
-            Sentence(text="Another seed or other words may do better."),
-        ]
-    if stopped == "single":
-        return [Sentence(text="Repair was switched off; it may mend what is not met.")]
-    return []
+        said.append(Sentence(text=f"Every check passed ({took}).", rests_on=rests))
+    elif stopped == "budget":
+        text = f"I stopped because the budget of {_allowed(spent)} is used up ({took})."
+        said.append(Sentence(text=text, rests_on=rests))
+    elif stopped == "no_progress":
+        text = f"I stopped because {spent.repairs} repairs brought nothing better ({took})."
+        said.append(Sentence(text=text, rests_on=rests))
+    elif stopped == "single":
+        said.append(Sentence(text="Repair was switched off; it may mend what is not met."))
+    if tries:
+        said.append(Sentence(text=_bought(tries), rests_on=rests))
+    return said
+
+
+def advice(missed: Sequence[Claim], tools: Collection[str]) -> list[Sentence]:
+    """What a person could try for claims that are not met, as far as living tools go."""
+    ways = []
+    for claim in missed:
+        needs, way = _ADVICE.get(claim.kind, ((), ""))
+        if way and (not needs or any(tool in tools for tool in needs)):
+            ways.append(way.format(name=_thing(claim), other=claim.other, it=claim.background))
+    ways = list(dict.fromkeys(ways))[:2] or ["another seed or a larger budget"]
+    return [Sentence(text=f"You could try: {'; or '.join(ways)}.")] if missed else []
+
+
+def _allowed(spent: Spent) -> str:
+    if spent.most_calls is not None and spent.calls >= spent.most_calls:
+        return f"{spent.most_calls} tool calls"
+    return f"{spent.seconds:g} s" if spent.seconds is not None else "no limit"
+
+
+def _bought(tries: Sequence[Try]) -> str:
+    """What each kind of repair mended."""
+    parts = []
+    for arm in dict.fromkeys(tried.arm for tried in tries):
+        mine = [tried for tried in tries if tried.arm == arm]
+        mended = sum(tried.gained for tried in mine)
+        gave = f"mended {mended:g} check{'s' if mended != 1 else ''}" if mended else "no better"
+        parts.append(f"{arm} {len(mine)} time{'s' if len(mine) != 1 else ''}: {gave}")
+    return f"Repairs: {'; '.join(parts)}."
+
+
+def _thing(claim: Claim) -> str:
+    return f"{claim.colour} {claim.subject}" if claim.colour else claim.subject
+
+
+_ADVICE: dict[str, tuple[tuple[str, ...], str]] = {
+    "exists": (("edit", "inpaint"), 'ask for it by itself: "add a {name}"'),
+    "absent": (("remove", "edit"), '"remove the {name}"'),
+    "count": ((), "fewer things in one picture"),
+    "colour": (("edit", "replace"), '"make the {name}" in so many words, as a change'),
+    "relation": (("layout",), 'a place for each: "a {name} on the left, a {other} on the right"'),
+    "background": (("edit",), '"change the background to {it}"'),
+    "size": (("edit",), '"make the {name} bigger" or "smaller"'),
+    "unchanged": ((), '"undo that", and a smaller change'),
+}
+"""Kind of claim to the tools that would serve, any of them, and what to ask for."""
 
 
 def _caption(about: str, given: Mapping[str, JsonValue], output: Mapping[str, JsonValue]) -> str:
@@ -137,6 +193,27 @@ def _classify(about: str, given: Mapping[str, JsonValue], output: Mapping[str, J
     return f"{about} is most likely: {', '.join(shown)}."
 
 
+def _segment(about: str, given: Mapping[str, JsonValue], output: Mapping[str, JsonValue]) -> str:
+    masks = output.get("masks")
+    number = len(masks) if isinstance(masks, list) else 0
+    what = f' for "{_short(given.get("phrase"))}"' if given.get("phrase") else ""
+    return f"In {about}: {number} mask{'s' if number != 1 else ''}{what}."
+
+
+def _ocr(about: str, given: Mapping[str, JsonValue], output: Mapping[str, JsonValue]) -> str:
+    text = str(output.get("text") or "").strip()
+    return f'On {about} stands: "{_short(text)}".' if text else f"No text was read on {about}."
+
+
+def _retrieve(about: str, given: Mapping[str, JsonValue], output: Mapping[str, JsonValue]) -> str:
+    held = output.get("matches")
+    found = [one for one in held if isinstance(one, dict)] if isinstance(held, list) else []
+    shown = [f"{_short(one.get('path'))} ({one.get('score')})" for one in found[:5]]
+    sought = given.get("query")
+    what = f'"{_short(sought)}"' if sought else f"pictures like {about}"
+    return f"Found for {what}: {', '.join(shown) if shown else 'nothing'}."
+
+
 def _anything(about: str, given: Mapping[str, JsonValue], output: Mapping[str, JsonValue]) -> str:
     shown = ", ".join(f"{name} {_short(value)}" for name, value in output.items())
     return f"On {about}: {shown}."
@@ -148,6 +225,9 @@ _READERS = {
     "ground": _ground,
     "score": _score,
     "classify": _classify,
+    "segment": _segment,
+    "ocr": _ocr,
+    "retrieve": _retrieve,
 }
 
 
