@@ -35,9 +35,9 @@ class Mixer(FollowUps):
         families: list[tuple[Callable[[], Example], int]] = [
             (self.draw, 22), (self.look, 26), (self.nothing_to_look_at, 6),
             (self.draw_and_look, 15), (self.look_twice, 6), (self.several, 5),
-            (self.two_pictures, 2), (self.follow_up, 6), (self.missing, 2), (self.edit, 3),
-            (self.cannot, 7), (self.talk, 7), (self.partly, 2), (self.what, 3),
-            (self.change, 24), (self.reading, 13), (self.retrieve, 4), (self.layout, 5),
+            (self.two_pictures, 2), (self.follow_up, 5), (self.missing, 4), (self.edit, 4),
+            (self.cannot, 11), (self.talk, 6), (self.partly, 2), (self.what, 3),
+            (self.change, 30), (self.reading, 17), (self.retrieve, 5), (self.layout, 5),
             (self.draw_and_change, 6), (self.change_twice, 5), (self.change_and_look, 5),
             (self.change_on, 6),
         ]  # fmt: skip
@@ -159,7 +159,8 @@ class Mixer(FollowUps):
         ordinals = ("first", "second", "third", "fourth", "fifth", "sixth", "seventh", "eighth")
         number, ordinal = place + 1, ordinals[place]
         names = f"(img{number}|img{number}|picture {number}|the {ordinal} (picture|image|one))"
-        text = self.write.look(handles, expand(names, self.rng), "x")[0]
+        write = self.rng.choice([self.write.look, self.write.change, self.write.reading])
+        text = write(handles, expand(names, self.rng), "x")[0]
         if str(number) not in text and ordinal not in text:
             text = f"describe {expand(names, self.rng)}"
         return Example(text, handles, compact({"reply": "missing"}))
@@ -179,7 +180,7 @@ class Mixer(FollowUps):
         return self._refused("edit", "edit", 0.9)
 
     def cannot(self) -> Example:
-        made = self._refused("cannot", "cannot", 0.25)
+        made = self._refused("cannot", "cannot", 0.45)
         if self.rng.random() < 0.25:
             made.text = expand("(can|could|would) you (please |)", self.rng) + made.text
         return made
