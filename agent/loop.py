@@ -88,7 +88,7 @@ async def run(
             loop=loop,
             ask_before=tuple(ask_before),
         )
-        work = _Work(order, toolbox, planner, store, approve)
+        work = Work(order, toolbox, planner, store, approve)
     except ToolError as error:
         yield _failed(error)
         return
@@ -115,7 +115,7 @@ async def resume(
     """
     try:
         number, saved = _cut_short(store, conversation, turn)
-        work = _Work(saved.order, toolbox, planner, store, approve)
+        work = Work(saved.order, toolbox, planner, store, approve)
     except ToolError as error:
         yield _failed(error)
         return
@@ -125,7 +125,7 @@ async def resume(
             yield event
 
 
-async def _follow(work: _Work, opening: Callable[[], None]) -> AsyncGenerator[Event, None]:
+async def _follow(work: Work, opening: Callable[[], None]) -> AsyncGenerator[Event, None]:
     """The events of a run, from its opening to its closing in the store."""
     graph = compiled()  # its second of import is start-up, not the run's time
     try:
@@ -155,7 +155,7 @@ async def _follow(work: _Work, opening: Callable[[], None]) -> AsyncGenerator[Ev
         yield Done(result=result)
 
 
-class _Work:
+class Work:
     """One run between its opening and its closing in the store."""
 
     def __init__(

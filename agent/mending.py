@@ -27,7 +27,9 @@ async def mend(run: Run, drawings: dict[str, Drawing]) -> LoopState:
     number = run.budget.room(BATCH)
     if number == 0:
         return {"stopped": "budget"}
-    ways = repairs(drawing, tools=run.toolbox.names(), size_wh=_size(run, drawing), pictures=number)
+    ways = repairs(
+        drawing, tools=run.toolbox.names(), size_wh=size_of(run, drawing), pictures=number
+    )
     chosen = rates.best(
         ways,
         learnt=run.learnt,
@@ -39,13 +41,13 @@ async def mend(run: Run, drawings: dict[str, Drawing]) -> LoopState:
         return {"stopped": "budget" if ways else "no_progress"}
     try:
         async with asyncio.timeout(run.deadline(drawing)):
-            mended = await _carry_out(run, drawing, *chosen)
+            mended = await carry_out(run, drawing, *chosen)
     except TimeoutError:
         return {"stopped": "budget"}
     return {"drawings": {**drawings, drawing.call: mended}}
 
 
-async def _carry_out(run: Run, drawing: Drawing, repair: Repair, worth: rates.Worth) -> Drawing:
+async def carry_out(run: Run, drawing: Drawing, repair: Repair, worth: rates.Worth) -> Drawing:
     """Run the call of a repair; the drawing with what came out, not verified yet."""
     run.budget.repairs += 1
     call = f"{drawing.call}.r{run.budget.repairs}"  # no planner can choose such an id
@@ -89,7 +91,7 @@ def _known(run: Run, repair: Repair) -> dict[str, object]:
     return {name: value for name, value in repair.input.items() if name in fields}
 
 
-def _size(run: Run, drawing: Drawing) -> tuple[int, int]:
+def size_of(run: Run, drawing: Drawing) -> tuple[int, int]:
     """Width and height of the drawing's pictures in px."""
     for one in drawing.best:
         try:
