@@ -11,12 +11,12 @@ from contextlib import contextmanager
 from typing import Any, Literal
 
 from agent.state import Spent
+from agent.timing import Timing
 from tools.base import Progress, Record, Tool
 from tools.errors import InvalidInput, ToolError, Unavailable
 from tools.toolbox import Toolbox
 
 Worker = Literal["tools", "planner"]
-UNMEASURED = 0.0  # s; a rate nobody has measured yet forbids nothing
 
 
 class Budget:
@@ -62,7 +62,8 @@ class Budget:
         self._active: dict[Worker, int] = {"tools": 0, "planner": 0}
         self._since = self._started
         self._busy: dict[Worker, float] = {"tools": 0.0, "planner": 0.0}
-        self._rates: dict[str, float] = {}
+        self.timings: dict[str, Timing] = {}
+        self.fresh: list[tuple[str, int, float]] = []
 
     def used(self) -> float:
         """Seconds since the start, without those in which weights were loaded."""
@@ -101,24 +102,20 @@ class Budget:
         return float("inf") if self.seconds is None else max(0.0, self.seconds - self.used())
 
     def measured(self, work: str, seconds: float, pictures: int) -> None:
-        """Remember how long a picture takes in one kind of work; the fastest batch counts,
-        since the first one also loads the weights.
-        """
-        rate = seconds / max(1, pictures)
-        self._rates[work] = min(rate, self._rates.get(work, rate))
+        """Remember how long a batch took in one kind of work, loading weights not counted."""
+        self.timings[work] = self.timings.get(work, Timing()).plus(pictures, max(0.0, seconds))
+        self.fresh.append((work, pictures, max(0.0, seconds)))
 
-    def a_picture(self) -> float:
-        """Seconds that drawing and checking one picture take, by the measured rates."""
-        return sum(self._rates.values(), UNMEASURED)
+    def cost(self, pictures: int) -> float:
+        """Seconds that drawing and checking a batch takes, by what was measured; 0 if nothing."""
+        return sum(timing.of(pictures) for timing in self.timings.values())
 
     def room(self, wanted: int) -> int:
-        """How many pictures, up to `wanted`, fit into what is left by the measured rates."""
-        each = self.a_picture()
+        """How many pictures, up to `wanted`, fit into what is left by the measured timings."""
         if self.left() <= 0 or (self.most_calls is not None and self.calls >= self.most_calls):
             return 0
-        if each <= 0 or self.left() == float("inf"):
-            return wanted
-        return min(wanted, int(self.left() / each))
+        fitting = (n for n in range(wanted, 0, -1) if self.cost(n) <= self.left())
+        return next(fitting, 0)
 
     @contextmanager
     def at_work(self, worker: Worker) -> Iterator[None]:

@@ -28,14 +28,14 @@ async def look(run: Run, drawings: dict[str, Drawing]) -> LoopState:
     for name, drawing in drawings.items():
         if not drawing.fresh:
             continue
-        started = time.perf_counter()
+        started, loaded = time.perf_counter(), run.budget.loaded()
         try:
             async with asyncio.timeout(run.deadline(drawing)):
                 found = await checks(run, drawing)
         except TimeoutError:
             drawings[name] = drawing.model_copy(update={"fresh": (), "trying": None})
             return {"drawings": drawings, "stopped": "budget"}
-        seconds = time.perf_counter() - started
+        seconds = time.perf_counter() - started - (run.budget.loaded() - loaded)
         run.budget.measured("verify", seconds, len(drawing.fresh))
         verified = [
             one.model_copy(update={"checks": made})

@@ -200,6 +200,10 @@ class Work:
         self.keeper = Keeper(self.store, self.conversation, self.toolbox, self.turn)
         alive = self.toolbox.names()
         drawing = [name for name in alive if makes_pictures(self.toolbox.tool(name))]
+        digests = [self.toolbox.checkpoint_digest(name) for name in drawing]
+        self.weights = " ".join(sorted(set(digests)))
+        known = self.store.timings(self.weights)
+        self.budget.timings = {work: timing.faded() for work, timing in known.items()}
         self.run = Run(
             order=self.order,
             toolbox=self.toolbox,
@@ -211,7 +215,7 @@ class Work:
             before=_before(self.store.turns(self.conversation)),
             wishes=self.store.wishes(self.conversation),
             approve=self.approve,
-            learnt=self.store.repair_rates([self.toolbox.checkpoint_digest(n) for n in drawing]),
+            learnt=self.store.repair_rates(digests),
         )
         self.run.board.pictures = self.keeper.take_in(images)
 
@@ -245,6 +249,7 @@ class Work:
         reply = result.reply if result else None
         json = result.model_dump_json() if result else None
         self.store.end_turn(self.conversation, self.turn, ended, reply, json)
+        self.store.count_batches(self.weights, self.budget.fresh)
         with mended(self.store.root):
             self.trace.save()
 

@@ -9,12 +9,12 @@ from agent import rates
 from agent.act import act
 from agent.drawing import Drawing, Try
 from agent.events import Repair as RepairBegun
+from agent.opening import BATCH
 from agent.plan import Call
 from agent.repair import Repair, repairs
 from agent.running import LoopState, Run
 from tools.errors import InvalidInput
 
-BATCH = 4  # candidates of one drawing anew
 PATIENCE = 6  # repairs in a row that bring nothing better before it gives up
 
 
@@ -34,7 +34,7 @@ async def mend(run: Run, drawings: dict[str, Drawing]) -> LoopState:
         ways,
         learnt=run.learnt,
         tries=drawing.tries,
-        a_picture=run.budget.a_picture(),
+        a_picture=run.budget.cost(number) / number,
         seconds=run.budget.left(),
     )
     if chosen is None:

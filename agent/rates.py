@@ -61,6 +61,12 @@ def shipped() -> dict[Arm, Rate]:
     return {(one["arm"], one["kind"]): Rate.model_validate(one["rate"]) for one in held}
 
 
+def mean(arm: str, kind: str, learnt: Mapping[Arm, Rate]) -> float:
+    """Checks that one picture of a repair mends on average, 0..1."""
+    seen = _joined(learnt.get((arm, kind), Rate()), shipped().get((arm, kind), Rate()))
+    return min(1.0, seen.gained / seen.tries) if seen.tries else UNKNOWN
+
+
 def worth(
     repair: Repair,
     *,
@@ -77,11 +83,11 @@ def worth(
     """
     arm = (repair.arm, repair.claim.kind)
     before = _joined(learnt.get(arm, Rate()), shipped().get(arm, Rate()))
-    mean = before.gained / before.tries if before.tries else UNKNOWN
+    expected = before.gained / before.tries if before.tries else UNKNOWN
     weight = min(KNOWN, before.tries) or 1.0
     here = [t for t in tries if t.arm == repair.arm and _concerns(t, repair)]
     tried = sum(t.pictures for t in here)
-    gain = (mean * weight + sum(t.gained for t in here)) / (weight + tried)
+    gain = (expected * weight + sum(t.gained for t in here)) / (weight + tried)
     mine = [t.seconds / t.pictures for t in tries if t.arm == repair.arm]
     slower = _slower(before, learnt)
     seconds = sum(mine) / len(mine) if mine else a_picture * slower

@@ -9,6 +9,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+from pydantic import JsonValue
+
 from agent.act import act
 from agent.approving import approved
 from agent.checklist import Claim
@@ -17,6 +19,7 @@ from agent.drawing import Drawing
 from agent.events import PlanMade
 from agent.looking import look
 from agent.mending import mend
+from agent.opening import opened
 from agent.plan import Call, dependents
 from agent.planning import PLANS, aims_of, checklist_of, make_plan
 from agent.refine import variants
@@ -53,11 +56,13 @@ class Steps:
         open_calls = {call for call in claims if claims[call] and call not in drawings}
         waiting = dependents(plan.calls, open_calls) if open_calls else set()
         calls = [c for c in plan.calls if c.id not in run.board.records and c.id not in waiting]
-        await self._act(await approved(run, calls))
+        first = [opened(run, call, claims.get(call.id, ())) for call in calls]
+        await self._act(await approved(run, first))
         for call in calls:
             record = run.board.records[call.id]
             if call.id in claims and record.status == "done":
-                drawings[call.id] = self._drawing(record, claims[call.id])
+                wanted = call.input.get("n")
+                drawings[call.id] = self._drawing(record, claims[call.id], wanted)
         failed = {call for call in open_calls - drawings.keys() if call in run.board.records}
         lost = dependents(plan.calls, failed) if failed else set()
         await self._act([c for c in plan.calls if c.id in lost])  # to be skipped, and told so
@@ -105,8 +110,10 @@ class Steps:
         seed = {"seed": run.order.seed}
         await act(calls, toolbox=run.toolbox, board=run.board, emit=run.emit, defaults=seed)
 
-    def _drawing(self, record: CallRecord, claims: tuple[Claim, ...]) -> Drawing:
-        run, given = self.run, record.input
+    def _drawing(self, record: CallRecord, claims: tuple[Claim, ...], wanted: JsonValue) -> Drawing:
+        run, given = self.run, dict(record.input)
+        if "n" in given:  # a first batch may have had more, to choose from
+            given["n"] = wanted or 1
         tool = run.toolbox.tool(record.tool)
         guidance = given.get("guidance", getattr(tool.options, "guidance", None))
         ways = variants(
@@ -121,7 +128,7 @@ class Steps:
             call=record.id,
             tool=record.tool,
             input=given,
-            wanted=max(1, len(drawn)),
+            wanted=wanted if isinstance(wanted, int) else 1 if claims else max(1, len(drawn)),
             fields=tuple(tool.input.model_fields),
             source=source if isinstance(source, str) else None,
             claims=claims,

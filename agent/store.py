@@ -25,6 +25,7 @@ from agent.conversing import SCHEMA as CONVERSATIONS
 from agent.conversing import Conversations, extend
 from agent.drawing import Try
 from agent.rates import Rate
+from agent.timing import Timing
 from tools.base import Record
 from tools.errors import InvalidInput, ToolError, Unavailable
 from tools.values import Image, load_image
@@ -40,6 +41,8 @@ CREATE TABLE IF NOT EXISTS parents (
 CREATE TABLE IF NOT EXISTS repairs (
     arm TEXT NOT NULL, kind TEXT NOT NULL, weights TEXT NOT NULL, tries REAL NOT NULL,
     gained REAL NOT NULL, seconds REAL NOT NULL, PRIMARY KEY (arm, kind, weights));
+CREATE TABLE IF NOT EXISTS timings (
+    work TEXT NOT NULL, weights TEXT NOT NULL, timing TEXT NOT NULL, PRIMARY KEY (work, weights));
 """
 LIBRARIES = ("sightloop", "torch", "transformers", "diffusers", "numpy", "pillow")
 STALE = 3600.0  # s after which a half-written file is nobody's
@@ -205,6 +208,24 @@ class Store(Conversations):
                 "seconds = seconds + excluded.seconds",
                 (tried.arm, tried.kind, weights, tried.pictures, tried.gained, tried.seconds),
             )
+
+    def timings(self, weights: str) -> dict[str, Timing]:
+        """How long batches of each kind of work took with these weights."""
+        rows = self._rows("SELECT work, timing FROM timings WHERE weights = ?", weights)
+        return {work: Timing.model_validate_json(timing) for work, timing in rows}
+
+    def count_batches(self, weights: str, batches: Sequence[tuple[str, int, float]]) -> None:
+        """Remember batches: kind of work, pictures, seconds."""
+        with self._transaction() as database:
+            for work, pictures, seconds in batches:
+                rows = database.execute(
+                    "SELECT timing FROM timings WHERE work = ? AND weights = ?", (work, weights)
+                ).fetchall()
+                known = Timing.model_validate_json(rows[0][0]).faded() if rows else Timing()
+                database.execute(
+                    "INSERT OR REPLACE INTO timings VALUES (?, ?, ?)",
+                    (work, weights, known.plus(pictures, seconds).model_dump_json()),
+                )
 
     def _kept(self, identity: str) -> Kept:
         rows = self._rows("SELECT origin FROM origins WHERE picture = ? ORDER BY number", identity)

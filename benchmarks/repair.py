@@ -21,7 +21,8 @@ import numpy as np
 
 from agent.looking import look
 from agent.loop import Work
-from agent.mending import BATCH, carry_out, size_of
+from agent.mending import carry_out, size_of
+from agent.opening import BATCH
 from agent.rates import SHIPPED, Arm, Rate, Worth
 from agent.repair import repairs
 from agent.running import LoopState, Order

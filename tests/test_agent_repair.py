@@ -13,12 +13,16 @@ from agent.arranging import arrange, free_box
 from agent.checklist import Claim, compile_checklist
 from agent.drawing import Candidate, Drawing, Try
 from agent.events import Done, Event, Repair, Repaired
+from agent.loop import Work
+from agent.opening import first_batch
 from agent.plan import Call, Plan
 from agent.rates import Rate
 from agent.refine import variants
 from agent.repair import repairs
+from agent.running import Order
 from agent.state import Check, RunResult, Verdict
 from agent.store import Store
+from agent.timing import Timing
 from tests.agent_drawn import Classify, Generate, Ground, HereToolbox, Scripted, Vqa, painted
 from tests.agent_hands import Edit, Inpaint, Layout, Remove
 from tools.generate import GenerateInput
@@ -299,3 +303,57 @@ async def test_changes_follow_each_other_on_what_was_drawn(store: Store) -> None
     result = result_of(await run(store, "draw, recolour, remove", tools, *calls))
     assert [image.tool for image in result.images] == ["generate", "edit", "remove"]
     assert result.stopped == "passed", result.reply
+
+
+def test_a_batch_costs_a_fixed_part_and_one_a_picture() -> None:
+    timing = Timing()
+    assert timing.of(3) == 0
+    timing = timing.plus(1, 1.5)
+    assert timing.of(2) == pytest.approx(3.0)  # nothing says yet that two cost less
+    timing = timing.plus(4, 3.0)
+    assert timing.of(1) == pytest.approx(1.5)
+    assert timing.of(8) == pytest.approx(5.0)
+    assert timing.faded().of(8) == pytest.approx(5.0)
+
+
+@pytest.mark.parametrize(
+    ("seconds", "mends", "number"),
+    [
+        (None, 0.9, 1),
+        (60.0, 0.9, 1),
+        (4.5, 0.9, 1),
+        (3.2, 0.3, 4),
+        (3.2, 0.9, 1),
+        (2.9, 0.9, 3),
+        (1.0, 0.9, 1),
+    ],
+)
+async def test_the_first_batch_is_as_large_as_pays(
+    store: Store, seconds: float | None, mends: float, number: int
+) -> None:
+    """Draws of 1.5 s and 0.5 s for each further one; looks cost nothing."""
+    tools = HereToolbox(Wrong, Ground, Vqa, Classify, Layout)
+    order = Order(request="a red box", budget_s=seconds)
+    work = Work(order, tools, Scripted(), store, None)
+    work.open((), None)
+    work.run.budget.timings = {"draw": Timing().plus(1, 1.5).plus(4, 3.0)}
+    work.run.learnt = {
+        (arm, "colour"): Rate(tries=10, gained=10 * gained, seconds=10)
+        for arm, gained in (("new seeds", 0.3), ("layout", mends))
+    }
+    claims = [one for one in compile_checklist("a red box") if one.kind == "colour"]
+    assert first_batch(work.run, claims) == number
+
+
+async def test_a_first_batch_gives_the_best_of_it(store: Store) -> None:
+    tools = HereToolbox(Generate, Ground, Vqa, Classify)
+    digest = tools.checkpoint_digest("generate")
+    store.count_batches(digest, [("draw", 1, 2.0), ("draw", 8, 2.1)])
+    call = Call(id="c1", tool="generate", input={"prompt": "a red box"})
+    planner = Scripted(Plan(calls=(call,)))
+    stream = loop.run("draw a red box", toolbox=tools, planner=planner, store=store, budget_s=3.5)
+    result = result_of([event async for event in stream])
+    assert result.calls[0].input["n"] == 8
+    assert result.stopped == "passed"
+    assert len(result.images) == 1
+    assert result.budget.repairs == 0
