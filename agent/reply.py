@@ -252,5 +252,5 @@ def _listed(parts: Sequence[str]) -> str:
 
 
 def _short(value: object) -> str:
-    text = str(value)
+    text = " ".join(str(value).split())
     return text if len(text) <= SHOWN else f"{text[: SHOWN - 1]}…"

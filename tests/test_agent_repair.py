@@ -131,8 +131,11 @@ def test_a_missing_thing_is_put_on_the_side_it_belongs() -> None:
     request = "a bar to the right of a box"
     held = drawing(request, {"there is a bar": "fail"}, {"box": [(0.0, 20.0, 20.0, 40.0)]})
     found = repairs(held, tools=["inpaint"], size_wh=SIZE, pictures=1)
-    (place,) = next(one.input["boxes"] for one in found if one.arm == "inpaint")  # type: ignore[misc]
-    assert place[0] >= 16
+    held_in = next(one.input["boxes"] for one in found if one.arm == "inpaint")
+    assert isinstance(held_in, list)
+    (place,) = held_in
+    assert isinstance(place, list)
+    assert float(str(place[0])) >= 16
 
 
 def _holds(claim: Claim, placed: Sequence[tuple[str, Box]]) -> bool:

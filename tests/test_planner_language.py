@@ -92,7 +92,7 @@ async def test_the_chat_model_hears_the_conversation_and_what_went_wrong(toolbox
     plan = await ChatModel(model, "test:parrot").plan(request)
     heard = [str(message.content) for message in model._heard[0][1:]]
     assert heard[:3] == ["hello (with img1)", "hi", "what is it?"]
-    assert "c1 vqa: failed: no weights" in heard[3]
+    assert 'c1 vqa: failed: "no weights"' in heard[3]
     assert plan.reply == "sorry"
     assert plan.calls == ()
 
