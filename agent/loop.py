@@ -55,6 +55,7 @@ async def run(
     conversation: str | None = None,
     ask_before: Sequence[str] = (),
     approve: Approve | None = None,
+    adapt: bool = True,
 ) -> AsyncIterator[Event]:
     """Carry out one request.
 
@@ -74,6 +75,8 @@ async def run(
         conversation: id of one in the store; None begins another.
         ask_before: tools whose planned calls wait for a person's yes, such as customize.
         approve: asked for that yes; without it all calls run.
+        adapt: False leaves out what earlier runs measured, so that the same seed gives the same
+            pictures wherever the seconds suffice.
 
     Raises:
         asyncio.CancelledError: the task was cancelled; pictures drawn so far are in the store.
@@ -87,6 +90,7 @@ async def run(
             most_tokens=most_tokens,
             loop=loop,
             ask_before=tuple(ask_before),
+            adapt=adapt,
         )
         work = Work(order, toolbox, planner, store, approve)
     except ToolError as error:
@@ -203,7 +207,8 @@ class Work:
         digests = [self.toolbox.checkpoint_digest(name) for name in drawing]
         self.weights = " ".join(sorted(set(digests)))
         known = self.store.timings(self.weights)
-        self.budget.timings = {work: timing.faded() for work, timing in known.items()}
+        if self.order.adapt:
+            self.budget.timings = {work: timing.faded() for work, timing in known.items()}
         self.run = Run(
             order=self.order,
             toolbox=self.toolbox,
@@ -215,7 +220,7 @@ class Work:
             before=_before(self.store.turns(self.conversation)),
             wishes=self.store.wishes(self.conversation),
             approve=self.approve,
-            learnt=self.store.repair_rates(digests),
+            learnt=self.store.repair_rates(digests) if self.order.adapt else {},
         )
         self.run.board.pictures = self.keeper.take_in(images)
 

@@ -53,6 +53,7 @@ class Order(Record):
     most_tokens: int | None = Field(None, ge=1, description="of the language model")
     loop: bool = True
     ask_before: tuple[str, ...] = Field((), description="tools that wait for a person's yes")
+    adapt: bool = Field(True, description="whether what earlier runs measured is used")
 
 
 @dataclass

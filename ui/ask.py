@@ -47,6 +47,9 @@ def run(
     no_loop: Annotated[
         bool, typer.Option("--no-loop", help="Draw once and check; repair nothing.")
     ] = False,
+    talk: Annotated[
+        str | None, typer.Option(help="Go on with this conversation; see `sightloop talks list`.")
+    ] = None,
     out: OutOption = None,
     as_json: JsonOption = False,
 ) -> None:
@@ -75,6 +78,8 @@ def run(
         seed=chosen,
         budget_s=budget,
         loop=not no_loop,
+        conversation=talk,
+        adapt=seed is None,
     )
     try:
         result = asyncio.run(follower.follow(stream))

@@ -1,0 +1,105 @@
+"""Talks: `sightloop talks`, the conversations that are remembered."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from tools.errors import InvalidInput
+from ui.console import screen
+from ui.home import store_folder
+
+if TYPE_CHECKING:
+    from agent.store import Store
+
+app = typer.Typer(
+    no_args_is_help=True, help="Conversations: list, undo, branch, compare, export, import."
+)
+Talk = Annotated[str, typer.Argument(metavar="TALK", help="Its id, or the beginning of it.")]
+File = Annotated[Path, typer.Argument(metavar="FILE", help="A zip file.")]
+
+
+@app.command("list")
+def show() -> None:
+    """List conversations, the newest first, with their first request."""
+    store, console = _store(), screen(json_wanted=False)
+    for talk in store.conversations():
+        turns = store.turns(talk)
+        asked = turns[0].request if turns else "nothing yet"
+        console.print(f"{talk[:12]}  {len(turns)} turns  {asked}", highlight=False, markup=False)
+
+
+@app.command()
+def undo(talk: Talk) -> None:
+    """Hide the pictures that the last turn gave; `redo` shows them again."""
+    store = _store()
+    print(", ".join(store.undo(_found(store, talk))))
+
+
+@app.command()
+def redo(talk: Talk) -> None:
+    """Show again what was undone last."""
+    store = _store()
+    print(", ".join(store.redo(_found(store, talk))))
+
+
+@app.command()
+def branch(
+    talk: Talk, turn: Annotated[int | None, typer.Option(help="Last turn to take.")] = None
+) -> None:
+    """Begin another conversation with the same turns and pictures; prints its id."""
+    store = _store()
+    print(store.branch(_found(store, talk), turn))
+
+
+@app.command()
+def compare(talk: Talk, first: str, second: str) -> None:
+    """Say how two pictures of a conversation differ, such as img1 and img2."""
+    from agent.comparing import compare as compared
+
+    store = _store()
+    handles = store.handles(_found(store, talk))
+    for handle in (first, second):
+        if handle not in handles:
+            raise InvalidInput(f"no picture {handle!r}; there are: {', '.join(handles) or 'none'}")
+    print(compared(store, handles[first], handles[second]).model_dump_json(indent=2))
+
+
+@app.command()
+def export(talk: Talk, file: File) -> None:
+    """Write a conversation with all its pictures to one zip file."""
+    from agent.archive import export as exported
+
+    store = _store()
+    file.write_bytes(exported(store, _found(store, talk)))
+    print(file)
+
+
+@app.command("import")
+def bring_in(file: File) -> None:
+    """Read an exported conversation; prints its new id."""
+    from agent.archive import bring_in as brought
+
+    print(brought(_store(), file))
+
+
+def _store() -> Store:
+    from agent.store import Store
+
+    return Store(store_folder())
+
+
+def _found(store: Store, talk: str) -> str:
+    """The one conversation whose id begins so.
+
+    Raises:
+        InvalidInput: there is none, or there are several.
+    """
+    found = [one for one in store.conversations() if one.startswith(talk)]
+    if len(found) != 1:
+        raise InvalidInput(
+            f"{len(found)} conversations begin with {talk!r}; see `sightloop talks list`"
+        )
+    return found[0]
