@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from pydantic import TypeAdapter, ValidationError
 
-from agent.messages import Observation
+from agent.messages import Message, Observation
 from agent.plan import Call, Plan
 from agent.planner import Planner, PlanRequest
 from tools.base import Tool, explain
@@ -20,6 +21,8 @@ if TYPE_CHECKING:
     from langchain_core.messages import AIMessage, BaseMessage
 
 KNOWN = "'embedded', 'provider:model' such as 'openai:gpt-5', or 'script:FILE.json'"
+RECENT = 16  # messages that a chat model hears in full
+SHORT = 80  # letters of an earlier one
 RULES = """\
 You plan for a program that draws pictures and looks at them. Call the tools that the request \
 needs, all of them at once, in order; if it needs none, or none can do it, answer in words and \
@@ -159,13 +162,27 @@ def messages(request: PlanRequest) -> list[BaseMessage]:
     told: list[BaseMessage] = [
         SystemMessage(RULES.format(handles=", ".join(request.handles) or "none yet"))
     ]
-    for turn in request.history:
+    earlier, latest = request.history[:-RECENT], request.history[-RECENT:]
+    if earlier:
+        told.append(HumanMessage(_shortened(earlier)))
+    for turn in latest:
         sent = f" (with {', '.join(turn.images)})" if turn.images else ""
         told.append((HumanMessage if turn.role == "user" else AIMessage)(turn.text + sent))
     told.append(HumanMessage(request.text))
     if request.observations:
         told.append(HumanMessage(_observed(request.observations)))
     return told
+
+
+def _shortened(turns: Sequence[Message]) -> str:
+    """Turns that are long ago, a line each; the names of their pictures stay."""
+    lines = []
+    for turn in turns:
+        text = " ".join(turn.text.split())
+        held = list(dict.fromkeys([*turn.images, *re.findall(r"\bimg\d+\b", text)]))
+        shown = text if len(text) <= SHORT else f"{text[:SHORT]}…"
+        lines.append(f"- {turn.role}: {shown}" + (f" [{', '.join(held)}]" if held else ""))
+    return "\n".join(["Earlier in this conversation, shortened:", *lines])
 
 
 def _observed(observations: Sequence[Observation]) -> str:

@@ -27,9 +27,7 @@ async def mend(run: Run, drawings: dict[str, Drawing]) -> LoopState:
     number = run.budget.room(BATCH)
     if number == 0:
         return {"stopped": "budget"}
-    ways = repairs(
-        drawing, tools=run.toolbox.names(), size_wh=size_of(run, drawing), pictures=number
-    )
+    ways = repairs(drawing, tools=arguments_of(run), size_wh=size_of(run, drawing), pictures=number)
     chosen = rates.best(
         ways,
         learnt=run.learnt,
@@ -89,6 +87,12 @@ def _known(run: Run, repair: Repair) -> dict[str, object]:
     """The arguments that the tool takes; a repair may name more, such as a seed."""
     fields = run.toolbox.tool(repair.tool).input.model_fields
     return {name: value for name, value in repair.input.items() if name in fields}
+
+
+def arguments_of(run: Run) -> dict[str, tuple[str, ...]]:
+    """The living tools, each with the names of its arguments."""
+    toolbox = run.toolbox
+    return {name: tuple(toolbox.tool(name).input.model_fields) for name in toolbox.names()}
 
 
 def size_of(run: Run, drawing: Drawing) -> tuple[int, int]:

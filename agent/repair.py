@@ -6,8 +6,9 @@ tools that are alive; which of the ways is taken is decided by `agent/rates.py`.
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterator, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 
+import numpy as np
 from pydantic import Field, JsonValue
 
 from agent import words
@@ -16,7 +17,7 @@ from agent.checklist import Claim
 from agent.drawing import Candidate, Drawing
 from agent.state import Check
 from tools.base import Record
-from tools.values import Box
+from tools.values import Box, Mask
 
 LAYOUT_FIELDS = ("negative_prompt", "steps", "guidance", "width", "height")
 MARGIN = 4.0  # px around a box that is painted anew, so that no edge of the old thing stays
@@ -41,14 +42,14 @@ class Repair(Record):
 def repairs(
     drawing: Drawing,
     *,
-    tools: Collection[str],
+    tools: Mapping[str, Collection[str]],
     size_wh: tuple[int, int],
     pictures: int,
 ) -> list[Repair]:
     """All ways to mend the worst of a drawing's best pictures that were not tried yet.
 
     Args:
-        tools: those that are alive.
+        tools: those that are alive, each with the names of its arguments.
         size_wh: of the pictures, px.
         pictures: most that one drawing anew may give.
     """
@@ -120,7 +121,11 @@ class _Mender:
     """Proposes repairs inside one picture, check by check."""
 
     def __init__(
-        self, drawing: Drawing, picture: Candidate, tools: Collection[str], size_wh: tuple[int, int]
+        self,
+        drawing: Drawing,
+        picture: Candidate,
+        tools: Mapping[str, Collection[str]],
+        size_wh: tuple[int, int],
     ) -> None:
         self.drawing = drawing
         self.image = picture.image
@@ -173,7 +178,9 @@ class _Mender:
         if "replace" in self.tools and self.boxes.get(claim.subject):
             given: dict[str, JsonValue] = {"phrase": claim.subject, "prompt": words.article(what)}
             yield self._call("replace", claim, given, f"the {claim.subject} replaced")
-        yield from self._edit(claim, f"make the {claim.subject} {claim.colour}")
+        instruction = f"make the {claim.subject} {claim.colour}"
+        yield from self._edit(claim, instruction)
+        yield from self._edit_inside(claim, instruction, self.boxes.get(claim.subject, []))
 
     def _misplaced(self, claim: Claim) -> Iterator[Repair]:
         """Only a thing that is not there yet can be put on its side; else it is drawn anew."""
@@ -204,6 +211,17 @@ class _Mender:
         if "edit" in self.tools:
             given: dict[str, JsonValue] = {"instruction": instruction}
             yield self._call("edit", claim, given, f'edited: "{instruction}"')
+
+    def _edit_inside(
+        self, claim: Claim, instruction: str, boxes: Sequence[Box]
+    ) -> Iterator[Repair]:
+        if boxes and "mask" in self.tools.get("edit", ()):
+            held = np.zeros(self.size_wh[::-1], np.bool_)
+            for x0, y0, x1, y1 in (_widened(box, self.size_wh) for box in boxes):
+                held[int(y0) : int(y1), int(x0) : int(x1)] = True
+            given: dict[str, JsonValue] = {"instruction": instruction, "mask": Mask(held).rle()}
+            made = self._call("edit", claim, given, f'edited in its box: "{instruction}"')
+            yield made.model_copy(update={"arm": "masked edit"})
 
     def _call(self, tool: str, claim: Claim, given: dict[str, JsonValue], why: str) -> Repair:
         seed = self.drawing.next_seed

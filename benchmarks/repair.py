@@ -21,7 +21,7 @@ import numpy as np
 
 from agent.looking import look
 from agent.loop import Work
-from agent.mending import carry_out, size_of
+from agent.mending import arguments_of, carry_out, size_of
 from agent.opening import BATCH
 from agent.rates import SHIPPED, Arm, Rate, Worth
 from agent.repair import repairs
@@ -67,7 +67,7 @@ async def tried(request: str, seed: int, toolbox: Toolbox, store: Store) -> list
         if drawing.passes() or not drawing.claims:
             continue
         ways = repairs(
-            drawing, tools=toolbox.names(), size_wh=size_of(run, drawing), pictures=BATCH
+            drawing, tools=arguments_of(run), size_wh=size_of(run, drawing), pictures=BATCH
         )
         for way in ways:
             begun = await carry_out(run, drawing, way, UNASKED)

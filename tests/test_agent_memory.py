@@ -19,7 +19,7 @@ from agent.plan import Call, Plan
 from agent.state import RunResult
 from agent.store import Store
 from agent.wishing import claim
-from tests.agent_drawn import Classify, Generate, Ground, HereToolbox, Scripted, Vqa
+from tests.agent_drawn import Classify, Generate, Ground, HereToolbox, Scripted, Vqa, painted
 from tests.agent_hands import Edit
 from tools.errors import InvalidInput
 from tools.values import Image
@@ -165,6 +165,24 @@ async def test_a_budget_of_calls_holds_and_one_picture_is_given(store: Store) ->
     assert result.budget.most_calls == 3
     assert len(result.images) == 1
     assert result.stopped == "budget"
+
+
+async def test_calls_side_by_side_cannot_overspend_together(store: Store) -> None:
+    calls = tuple(
+        Call(id=f"c{n}", tool="vqa", input={"image": "img1", "question": f"how many boxes? {n}"})
+        for n in range(4)
+    )
+    stream = loop.run(
+        "look",
+        [painted(("red", "box"))],
+        toolbox=tools(),
+        planner=Scripted(Plan(calls=calls)),
+        store=store,
+        most_calls=2,
+    )
+    result = [event async for event in stream][-1].result  # type: ignore[union-attr]
+    assert sorted(record.status for record in result.calls) == ["done"] * 2 + ["failed"] * 2
+    assert result.budget.calls == 2
 
 
 async def test_tokens_used_up_end_the_planning(store: Store) -> None:

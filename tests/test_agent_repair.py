@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
 
 from agent import loop, rates
@@ -26,10 +27,17 @@ from agent.timing import Timing
 from tests.agent_drawn import Classify, Generate, Ground, HereToolbox, Scripted, Vqa, painted
 from tests.agent_hands import Edit, Inpaint, Layout, Remove
 from tools.generate import GenerateInput
-from tools.values import Box, Image
+from tools.values import Box, Image, Mask
 
 SIZE = (64, 64)
-ALL = ("generate", "layout", "inpaint", "remove", "replace", "edit")
+ALL = {
+    "generate": (),
+    "layout": (),
+    "inpaint": (),
+    "remove": (),
+    "replace": (),
+    "edit": ("image", "instruction", "mask"),
+}
 ONE, TWO = (4.0, 4.0, 24.0, 24.0), (36.0, 4.0, 56.0, 24.0)
 
 
@@ -93,6 +101,13 @@ def drawing(request: str, verdicts: dict[str, Verdict], boxes: dict[str, list[Bo
         ),
         ("a red box", "the box is red", {"box": [ONE]}, "replace", {"prompt": "a red box"}),
         (
+            "a red box",
+            "the box is red",
+            {"box": [(4.0, 4.0, 60.0, 60.0)]},
+            "masked edit",
+            {"mask": Mask(np.ones((64, 64), np.bool_)).rle()},
+        ),
+        (
             "a box without a bar",
             "there is no bar",
             {"bar": [ONE]},
@@ -121,16 +136,16 @@ def test_each_failed_check_has_its_repairs(
 
 def test_only_living_tools_repair_and_nothing_is_tried_twice() -> None:
     held = drawing("a red box", {"the box is red": "fail"}, {"box": [ONE]})
-    alone = repairs(held, tools=["generate"], size_wh=SIZE, pictures=4)
+    alone = repairs(held, tools={"generate": ()}, size_wh=SIZE, pictures=4)
     assert {one.tool for one in alone} == {"generate"}
     again = held.model_copy(update={"tried": tuple(one.key() for one in alone)})
-    assert repairs(again, tools=["generate"], size_wh=SIZE, pictures=4) == []
+    assert repairs(again, tools={"generate": ()}, size_wh=SIZE, pictures=4) == []
 
 
 def test_a_missing_thing_is_put_on_the_side_it_belongs() -> None:
     request = "a bar to the right of a box"
     held = drawing(request, {"there is a bar": "fail"}, {"box": [(0.0, 20.0, 20.0, 40.0)]})
-    found = repairs(held, tools=["inpaint"], size_wh=SIZE, pictures=1)
+    found = repairs(held, tools={"inpaint": ()}, size_wh=SIZE, pictures=1)
     held_in = next(one.input["boxes"] for one in found if one.arm == "inpaint")
     assert isinstance(held_in, list)
     (place,) = held_in

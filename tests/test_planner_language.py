@@ -15,7 +15,7 @@ from langchain_core.runnables import Runnable
 from langchain_core.utils.function_calling import convert_to_openai_tool
 from pydantic import PrivateAttr
 
-from agent.language import ChatModel, planner
+from agent.language import ChatModel, messages, planner
 from agent.messages import Message, Observation
 from agent.plan import validate
 from agent.planner import PlanRequest
@@ -157,3 +157,16 @@ def test_a_script_that_cannot_be_read_says_why(tmp_path: Path, text: str | None,
 def test_an_unknown_planner_names_those_there_are(spec: str) -> None:
     with pytest.raises((InvalidInput, Unavailable), match="there are: 'embedded'"):
         planner(spec)
+
+
+def test_a_long_conversation_is_shortened_and_keeps_its_pictures(toolbox: Toolbox) -> None:
+    said = [
+        Message(
+            role="user" if n % 2 == 0 else "assistant", text=f"turn {n} about img{n} " + "x" * 300
+        )
+        for n in range(60)
+    ]
+    told = messages(PlanRequest("and now?", toolbox, tuple(said), ("img1",)))
+    assert len(told) == 1 + 1 + 16 + 1
+    assert all(f"[img{n}]" in str(told[1].content) for n in range(44))
+    assert len(str(told[1].content)) < 44 * 130
