@@ -80,7 +80,7 @@ def call_sentences(record: CallRecord, names: Mapping[str, str]) -> list[Sentenc
         ]
     output = record.output or {}
     about = names.get(str(record.input.get("image")), "")
-    text = _READERS.get(record.tool, _anything)(about or "the picture", record.input, output)
+    text = READERS.get(record.tool, _anything)(about or "the picture", record.input, output)
     return [Sentence(text=text, rests_on=bound)]
 
 
@@ -219,7 +219,7 @@ def _anything(about: str, given: Mapping[str, JsonValue], output: Mapping[str, J
     return f"On {about}: {shown}."
 
 
-_READERS = {
+READERS = {
     "caption": _caption,
     "vqa": _vqa,
     "ground": _ground,

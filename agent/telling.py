@@ -6,7 +6,7 @@ from agent.drawing import Drawing
 from agent.events import MessageSaid, Sentence
 from agent.plan import Plan
 from agent.planning import checklist_of
-from agent.reply import advice, call_sentences, ending_sentences, picture_sentences
+from agent.reply import READERS, advice, call_sentences, ending_sentences, picture_sentences
 from agent.running import LoopState, Run
 from agent.state import Check, ImageRecord, RunResult
 
@@ -28,7 +28,8 @@ async def tell(run: Run, state: LoopState) -> RunResult:
         drawing = drawings.get(record.id)
         if drawing is not None:
             sentences += await _pictures(run, drawing, images, checks)
-        elif record.status == "failed" or record.id in planned:
+        told = record.id in planned and (drawing is None or record.tool in READERS)
+        if told or record.status == "failed":
             sentences += call_sentences(record, run.keeper.names())
     if stopped != "reply" and plan.calls and plan.reply:
         sentences.append(Sentence(text=plan.reply.strip()))

@@ -204,6 +204,8 @@ def body(found: dict[str, Any]) -> str:
         f"Seconds a plan: {found['seconds_mean']:.2f} on average, "
         f"95% within {found['seconds_95']:.2f}.",
     ]
+    if left_out := found.get("left_out"):
+        lines.append(f"Left out, since no tool alive here can do them: {left_out} requests.")
     return "\n".join(lines)
 
 
