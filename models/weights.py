@@ -15,6 +15,7 @@ ROOT = Path(__file__).resolve().parent.parent
 SUMS = ROOT / "miniature" / "weights" / "SHA256SUMS"
 
 _HUB_ID = re.compile(r"^[A-Za-z0-9][\w.-]*/[\w.-]+(@[\w./-]+)?$")
+_DESCRIBED = ("config.json", "model_index.json", "open_clip_config.json")
 _READ = (".safetensors", ".json", ".txt")  # what from_pretrained reads, and the digest covers
 
 
@@ -66,7 +67,7 @@ def locate(checkpoint: str) -> Path:
     """
     folder = ROOT / Path(checkpoint).expanduser()
     if folder.is_dir():
-        if not (folder / "config.json").is_file() and not (folder / "model_index.json").is_file():
+        if not any((folder / name).is_file() for name in _DESCRIBED):
             raise Unavailable(
                 f"checkpoint folder {checkpoint!r} has neither config.json nor model_index.json; "
                 "it is not a model folder or not whole: fetch or train it again"
@@ -91,7 +92,7 @@ def architecture(folder: Path) -> str:
         if (index := folder / "model_index.json").is_file():
             return str(json.loads(index.read_text(encoding="utf-8"))["_class_name"])
         config = json.loads((folder / "config.json").read_text(encoding="utf-8"))
-        return str(config["architectures"][0])
+        return str(config.get("_class_name") or config["architectures"][0])
     except (OSError, ValueError, LookupError, TypeError):
         return ""
 
