@@ -36,6 +36,9 @@ class Profile(Record):
     name: str
     description: str = ""
     tools: dict[str, ToolProfile]
+    serving: dict[str, Any] = Field(
+        default_factory=dict, description="replicas and limits; see serving/config.py"
+    )
 
 
 def profile_names() -> list[str]:
