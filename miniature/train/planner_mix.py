@@ -33,7 +33,7 @@ class Mixer(FollowUps):
     def example(self) -> Example:
         """One example of a family drawn at random, roughened as people write."""
         families: list[tuple[Callable[[], Example], int]] = [
-            (self.draw, 22), (self.look, 26), (self.nothing_to_look_at, 6),
+            (self.draw, 32), (self.look, 26), (self.nothing_to_look_at, 6),
             (self.draw_and_look, 15), (self.look_twice, 6), (self.several, 5),
             (self.two_pictures, 2), (self.follow_up, 5), (self.missing, 4), (self.edit, 4),
             (self.cannot, 11), (self.talk, 6), (self.partly, 2), (self.what, 3),
