@@ -51,6 +51,8 @@ class Task:
     calls: tuple[Call, ...]
     reply: str | None
     expect: dict[str, Any]
+    needs: str | None = None
+    """What must be there beside the tools, in words; tasks that need anything are left out."""
 
     @property
     def tools(self) -> tuple[str, ...]:
@@ -104,6 +106,7 @@ def _task(path: Path) -> Task:
         calls,
         held.get("reply"),
         held.get("expect", {}),
+        held.get("needs"),
     )
 
 
@@ -193,7 +196,7 @@ def main() -> None:
     arguments = parser.parse_args()
     toolbox = LocalToolbox(load_profile(arguments.profile))
     alive = set(toolbox.names())
-    tasks = [task for task in load() if alive.issuperset(task.tools)]
+    tasks = [task for task in load() if alive.issuperset(task.tools) and not task.needs]
     found = figures(asyncio.run(measure(tasks, toolbox, planner(arguments.llm))))
     toolbox.close()
     body = (

@@ -25,6 +25,8 @@ def test_there_are_tasks_for_every_tool() -> None:
 async def test_a_task_comes_out_as_it_is_written(
     task: Task, miniature: LocalToolbox, tmp_path: Path
 ) -> None:
+    if task.needs:
+        pytest.skip(f"needs {task.needs}")
     alive = set(miniature.names())
     needed = {*task.tools, *(("generate",) if task.before else ())}
     if absent := needed - alive:
