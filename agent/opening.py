@@ -16,7 +16,8 @@ from agent.running import Run
 
 BATCH = 4  # pictures of one repair
 MOST = 8  # pictures of a first batch
-WORTH = 0.02  # chance by which a larger batch must be better, since it makes one wait longer
+RARE = 0.03  # chance of a picture to be right, at least; nothing is hopeless
+WORTH = 0.01  # chance by which a larger batch must be better, since it makes one wait longer
 
 
 def opened(run: Run, call: Call, claims: Sequence[Claim]) -> Call:
@@ -36,7 +37,7 @@ def first_batch(run: Run, claims: Sequence[Claim]) -> int:
     if left == float("inf") or run.budget.cost(1) <= 0:
         return 1
     kinds = {claim.kind for claim in claims}
-    anew = min(rates.mean("new seeds", kind, run.learnt) for kind in kinds)
+    anew = max(RARE, min(rates.mean("new seeds", kind, run.learnt) for kind in kinds))
     arms = {arm for arm, _ in (*rates.shipped(), *run.learnt)} | {"new seeds"}
     mending = max(min(rates.mean(arm, kind, run.learnt) for kind in kinds) for arm in arms)
     chances = {

@@ -6,6 +6,7 @@ from pydantic import Field
 
 from tools.base import Record
 
+FURTHER = 0.6  # of its share, that one more picture is believed to add to a batch
 REMEMBERED = 8.0  # batches that all earlier runs together weigh as, at most
 
 
@@ -38,9 +39,10 @@ class Timing(Record):
         if not self.batches or pictures == 0:
             return 0.0
         spread = self.batches * self.squares - self.pictures**2
-        each = self.seconds / self.pictures
+        mean = self.seconds / self.pictures
+        each = FURTHER * mean  # until batches of another size were seen
         if spread > 1e-6 * self.squares:
             slope = (self.batches * self.products - self.pictures * self.seconds) / spread
-            each = min(max(slope, 0.0), each)  # a batch never costs more a picture than one alone
+            each = min(max(slope, 0.0), mean)  # a batch never costs more a picture than one alone
         fixed = (self.seconds - each * self.pictures) / self.batches
         return fixed + each * pictures
