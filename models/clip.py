@@ -22,6 +22,8 @@ _LONGEST = 8  # sides at most 1:8, else resizing the short side makes a picture 
 class Clip:
     """A loaded CLIP."""
 
+    speaks = True
+
     def __init__(self, model: Any, processor: Any) -> None:
         self._model = model
         self._processor = processor

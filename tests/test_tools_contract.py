@@ -120,7 +120,8 @@ def words(record: Record) -> list[str]:
 
 
 def test_every_tool_has_a_case_here() -> None:
-    assert set(CASES) == set(discover())
+    own = {"retrieve"}  # works on an index: tests/test_tools_retrieve.py
+    assert set(CASES) | own == set(discover())
 
 
 @pytest.mark.parametrize("name", CASES)

@@ -57,17 +57,30 @@ class Tool(ABC, Generic[In, Out]):
     the same inputs would give other outputs, and with it every cached result is forgotten.
 
     Attributes:
+        cached: whether the request and the weights alone decide the answer, so that it may be kept.
         options: thresholds and the like, from the profile; see `options_type`.
+        needs: names of other networks that the tool holds beside its own; `load` loads them too.
+        parts: their checkpoints, from the profile.
     """
 
     name: ClassVar[str]
     version: ClassVar[str] = "1"
+    cached: ClassVar[bool] = True
     input: type[In]
     output: type[Out]
+    needs: ClassVar[tuple[str, ...]] = ()
     options_type: ClassVar[type[Record]] = NoOptions
     options: Any
 
-    def __init__(self, options: Mapping[str, Any] | None = None) -> None:
+    def __init__(
+        self, options: Mapping[str, Any] | None = None, parts: Mapping[str, str] | None = None
+    ) -> None:
+        self.parts = dict(parts or {})
+        if unknown := sorted(set(self.parts) - set(self.needs)):
+            raise InvalidInput(
+                f"parts of tool {self.name!r}: it holds no {unknown[0]!r}; "
+                f"there are: {', '.join(self.needs) or 'none'}"
+            )
         try:
             self.options = self.options_type.model_validate(dict(options or {}))
         except ValidationError as error:

@@ -9,7 +9,19 @@ from typing import Any
 
 from tools.base import Tool
 
-_PLUMBING = {"base", "cache", "errors", "profile", "registry", "rle", "toolbox", "values"}
+_PLUMBING = {
+    "base",
+    "cache",
+    "drawing",
+    "errors",
+    "home",
+    "profile",
+    "region",
+    "registry",
+    "rle",
+    "toolbox",
+    "values",
+}
 
 
 @cache

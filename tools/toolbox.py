@@ -75,7 +75,7 @@ class LocalToolbox:
                     f"profile {profile.name!r} names tool {name!r}; there are: {', '.join(classes)}"
                 )
         self._tools: dict[str, Tool[Any, Any]] = {
-            name: classes[name](settings.options)
+            name: classes[name](settings.options, settings.parts)
             for name, settings in sorted(profile.tools.items())
         }
         self._loaded: set[str] = set()
@@ -92,14 +92,15 @@ class LocalToolbox:
         reasons = {}
         for name in self._tools:
             try:
-                weights.locate(self.profile.tools[name].checkpoint)
+                for checkpoint in _checkpoints(self.profile.tools[name]):
+                    weights.locate(checkpoint)
             except Unavailable as error:
                 reasons[name] = str(error)
         return reasons
 
     def tool(self, name: str) -> Tool[Any, Any]:
-        settings = self._settings(name)
-        weights.locate(settings.checkpoint)
+        for checkpoint in _checkpoints(self._settings(name)):
+            weights.locate(checkpoint)
         return self._tools[name]
 
     def checkpoint_digest(self, name: str) -> str:
@@ -184,11 +185,14 @@ class LocalToolbox:
         tool = self._tools[name]
         checkpoint = weights.verify(settings.checkpoint, settings.sha256)
         facts = {"options": tool.options.model_dump(mode="json"), "dtype": settings.dtype}
+        if settings.parts:
+            facts["parts"] = {part: weights.verify(of) for part, of in settings.parts.items()}
         results: dict[int, Record | ToolError] = {}
         keys = [result_key(name, tool.version, checkpoint, facts, one) for one in inputs]
-        if self._cache is not None:
+        cache = self._cache if tool.cached else None
+        if cache is not None:
             for index, key in enumerate(keys):
-                if (hit := self._cache.get(key, tool.output)) is not None:
+                if (hit := cache.get(key, tool.output)) is not None:
                     results[index] = hit
         missing = [index for index in range(len(inputs)) if index not in results]
         if not missing:
@@ -198,6 +202,11 @@ class LocalToolbox:
             missing, tool.run([inputs[i] for i in missing], progress), strict=True
         ):
             results[index] = result
-            if self._cache is not None and not isinstance(result, ToolError):
-                self._cache.put(keys[index], result)
+            if cache is not None and not isinstance(result, ToolError):
+                cache.put(keys[index], result)
         return [results[index] for index in range(len(inputs))]
+
+
+def _checkpoints(settings: ToolProfile) -> tuple[str, ...]:
+    """All that a tool loads: its own checkpoint, then those of its parts."""
+    return settings.checkpoint, *settings.parts.values()

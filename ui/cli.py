@@ -17,7 +17,7 @@ from typing import Annotated
 import typer
 
 from tools.errors import ToolError
-from ui import ask, checkpoints, doctor, specialists, talks, world
+from ui import ask, checkpoints, doctor, index, specialists, talks, world
 from ui.console import Interrupted, complain
 
 BAD_INPUT = 2
@@ -35,6 +35,7 @@ app.command("tool")(specialists.tool)
 app.command("tools")(specialists.tools)
 app.add_typer(checkpoints.app, name="models")
 app.command("doctor")(doctor.doctor)
+app.add_typer(index.app, name="index")
 app.add_typer(talks.app, name="talks")
 app.add_typer(world.app, name="world")
 

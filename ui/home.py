@@ -1,22 +1,12 @@
-"""Home: the folder where pictures, their history and cached results are kept."""
+"""Home: where the store and the cache lie in the person's folder."""
 
 from __future__ import annotations
 
-import os
-import sys
 from pathlib import Path
 
+from tools.home import home
 
-def home() -> Path:
-    """SIGHTLOOP_HOME, or `sightloop` in the person's data folder. Not made here."""
-    if given := os.environ.get("SIGHTLOOP_HOME"):
-        return Path(given).expanduser().absolute()
-    if sys.platform == "darwin":
-        return Path.home() / "Library/Application Support/sightloop"
-    if sys.platform == "win32":
-        return Path(os.environ.get("LOCALAPPDATA", str(Path.home()))) / "sightloop"
-    data = os.environ.get("XDG_DATA_HOME")
-    return (Path(data) if data else Path.home() / ".local/share") / "sightloop"
+__all__ = ["cache_folder", "home", "store_folder"]
 
 
 def store_folder() -> Path:

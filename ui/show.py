@@ -115,7 +115,10 @@ def plain(value: Any, longest: int = LONG) -> str:
         text = f"{value[:8]}…" if len(value) == ID and value.isalnum() else value
     else:
         text = json.dumps(value, ensure_ascii=False)
-    return text if len(text) <= longest else f"{text[: longest - 1]}…"
+    if len(text) <= longest:
+        return text
+    # of a path the end tells most
+    return f"…{text[1 - longest :]}" if text.startswith("/") else f"{text[: longest - 1]}…"
 
 
 def arguments(values: Mapping[str, Any]) -> str:

@@ -1,0 +1,1 @@
+"""Index: a person's own folders, searchable by words and pictures."""
