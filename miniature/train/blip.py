@@ -3,6 +3,11 @@
 `BlipForConditionalGeneration`; a question is the prefix "question: ... answer:" and the answer is
 what it goes on with. The image tower starts from the trained CLIP's. Each picture is read once and
 gives one caption and several questions.
+
+Two kinds of lessons are beside what is asked in the end. Where a thing is must be known before
+sides can be compared: asked for it directly, the network learns relations many times sooner. And
+pictures with turned colours, asked about all but colour, teach that a shape is more than the
+colours it came in.
 """
 
 from __future__ import annotations
@@ -18,14 +23,18 @@ from transformers import (
     CLIPModel,
 )
 
-from miniature.train.data import MEAN_STD, bert_tokenizer, pixels, scenes, softened
+from miniature.train.data import MEAN_STD, bert_tokenizer, pixels, scenes, softened, turned
 from miniature.train.run import arguments, fit, save_half
-from miniature.world.language import describe, questions
-from miniature.world.scene import CANVAS
-from miniature.world.splits import FIRST_SEED
+from miniature.world.language import Question, article, describe, questions
+from miniature.world.scene import CANVAS, Scene, Thing, opposite, relations
+from miniature.world.splits import FIRST_SEED, held_out_colours
+from miniature.world.vocabulary import COLOURS, KINDS, RELATION_WORDS
 
 BATCH = 24
-ASKED = 4  # questions about each picture
+TURNED = 6  # pictures of a batch whose colours are turned
+ASKED = 6  # questions about each picture
+SHAPE = ("presence", "count", "relation", "size")  # kinds that turned colours leave true
+PLACES = ("top", "middle", "bottom"), ("left", "middle", "right")
 
 
 def network(words: int, start: int, end: int, clip: CLIPModel) -> BlipForConditionalGeneration:
@@ -100,6 +109,70 @@ def _copy_tower(clip: CLIPModel, blip: BlipForConditionalGeneration) -> None:
     ours.post_layernorm.load_state_dict(theirs.post_layernorm.state_dict())
 
 
+def groups(scene: Scene, *, coloured: bool) -> list[tuple[str, Thing]]:
+    """How each thing can be called so that no other is meant: "dog", "red apple"."""
+    names = [thing.name for thing in scene.things]
+    said = []
+    for thing in scene.things:
+        if names.count(thing.name) == 1:
+            said.append((thing.name, thing))
+        if coloured and thing.colour and scene.groups[thing.group] == 1:
+            said.append((f"{thing.colour} {thing.name}", thing))
+    return said
+
+
+def beside(called: list[tuple[str, Thing]], rng: np.random.Generator) -> Question | None:
+    """Whether one thing lies on a side of another; None where two draws are of one thing."""
+    (name, one), (other_name, other) = (called[int(i)] for i in rng.integers(len(called), size=2))
+    held = relations(one, other)
+    if not held:
+        return None
+    relation = held[int(rng.integers(len(held)))]
+    holds = bool(rng.random() < 0.5)
+    side = RELATION_WORDS[relation if holds else opposite(relation)]
+    return Question("relation", f"is the {name} {side} the {other_name}?", ("no", "yes")[holds])
+
+
+def where(called: list[tuple[str, Thing]], rng: np.random.Generator) -> Question:
+    """In which ninth of the picture a thing is."""
+    name, thing = called[int(rng.integers(len(called)))]
+    x, y = (int(3 * middle / CANVAS) for middle in thing.centre)
+    return Question("relation", f"where is the {name}?", f"{PLACES[0][y]} {PLACES[1][x]}")
+
+
+def paired(scene: Scene, rng: np.random.Generator) -> Question:
+    """Whether there is a thing of some name and colour; hardly ever."""
+    kind = KINDS[int(rng.integers(len(KINDS)))]
+    colour = tuple(COLOURS)[int(rng.integers(len(COLOURS)))]
+    answer = "yes" if (kind.name, colour) in scene.groups else "no"
+    return Question("colour", f"is there {article(f'{colour} {kind.name}')}?", answer)
+
+
+def fair(question: Question) -> bool:
+    """Whether it names no held-out pair; of those, training would hear only that they are not."""
+    return not any(f"{colour} {name}" in question.text for name, colour in held_out_colours())
+
+
+def lessons(scene: Scene, rng: np.random.Generator, *, coloured: bool) -> list[Question]:
+    """`ASKED` questions about a scene, half of them about places where things can be told apart."""
+    asked: list[Question] = []
+    if called := groups(scene, coloured=coloured):
+        asked.append(where(called, rng))
+        asked += filter(None, (beside(called, rng) for _ in range(ASKED // 2)))
+    if coloured and rng.random() < 0.3:
+        asked.append(paired(scene, rng))
+    while len(asked := list(filter(fair, asked))) < ASKED:
+        asked += [q for q in questions(scene, rng, 2) if coloured or q.kind in SHAPE]
+    return asked[:ASKED]
+
+
+def batch_of(seed: int, rng: np.random.Generator) -> list[Scene]:
+    """`BATCH` scenes, most of several things, things standing both ways."""
+    found = scenes(seed, 2 * BATCH, composed=bool(rng.random() < 0.5))
+    found.sort(key=lambda scene: len(set(scene.groups)) < 2 and rng.random() < 0.7)
+    return found[:BATCH]
+
+
 def main() -> None:
     options = arguments(__doc__, minutes=35)
     folder = options.out / "blip"
@@ -135,13 +208,17 @@ def main() -> None:
 
     def loss(step: int) -> dict[str, Tensor]:
         rng = np.random.default_rng((options.seed, step))
-        first = (300_000_000 + (options.seed * 1_000_000 + step) * BATCH) % FIRST_SEED["judge"]
-        batch = scenes(first, BATCH, composed=bool(step % 2))  # where things stand, both ways
-        x = softened(pixels(batch), rng).to(options.device)
-        seen = model.vision_model(x).last_hidden_state
-        asked = [q for scene in batch for q in questions(scene, rng, ASKED)]
+        first = (300_000_000 + (options.seed * 1_000_000 + step) * 2 * BATCH) % FIRST_SEED["judge"]
+        batch = batch_of(first, rng)
+        x = softened(pixels(batch), rng)
+        x[:TURNED] = turned(x[:TURNED], rng)
+        seen = model.vision_model(x.to(options.device)).last_hidden_state
+        asked = [
+            q for i, scene in enumerate(batch) for q in lessons(scene, rng, coloured=i >= TURNED)
+        ]
+        plain = batch[TURNED:]
         return {
-            "caption": told([""] * BATCH, [describe(scene) for scene in batch], seen),
+            "caption": told([""] * len(plain), [describe(scene) for scene in plain], seen[TURNED:]),
             "answer": told(
                 [f"question: {q.text} answer:" for q in asked],
                 [q.answer for q in asked],

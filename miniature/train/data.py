@@ -56,6 +56,26 @@ def softened(x: Tensor, rng: np.random.Generator) -> Tensor:
     return x
 
 
+def turned(x: Tensor, rng: np.random.Generator) -> Tensor:
+    """The pictures with all their colours turned to others; greys, and so outlines, stay.
+
+    A shape must be known in colours that training may not name.
+
+    Args:
+        x: (B, 3, H, W) in [-1, 1]; not changed.
+        rng: draws one angle about the grey axis and one saturation for each picture.
+    """
+    angle = torch.from_numpy(rng.uniform(0, 2 * np.pi, len(x)).astype(np.float32))
+    strength = torch.from_numpy(rng.uniform(0.2, 1.2, len(x)).astype(np.float32))
+    grey = torch.full((3, 3), 1 / 3)
+    cross = torch.tensor([[0.0, -1, 1], [1, 0, -1], [-1, 1, 0]]) / 3**0.5
+    across = torch.eye(3) - grey
+    turn = grey + strength[:, None, None] * (
+        angle.cos()[:, None, None] * across + angle.sin()[:, None, None] * cross
+    )
+    return torch.einsum("bij,bjhw->bihw", turn, x).clamp(-1, 1)
+
+
 def centre_boxes(scene: Scene) -> NDArray[np.float32]:
     """Boxes as centre x, centre y, width, height in [0, 1]: float32, (objects, 4)."""
     found = boxes(scene).astype(np.float32) / CANVAS
@@ -108,5 +128,6 @@ def bert_tokenizer() -> BertTokenizer:
         show_progress=False,
     )
     lines = [*corpus(CORPUS, 0), *"abcdefghijklmnopqrstuvwxyz0123456789,.?:"]
+    lines += ["question: where answer: top middle bottom"] * CORPUS  # whole words, not letters
     piece.train_from_iterator(lines, trainer)
     return BertTokenizer(vocab=piece.get_vocab())
