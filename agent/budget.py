@@ -117,6 +117,11 @@ class Budget:
         fitting = (n for n in range(wanted, 0, -1) if self.cost(n) <= self.left())
         return next(fitting, 0)
 
+    def singles(self, wanted: int) -> int:
+        """How many pictures, up to `wanted`, fit if they are drawn one after the other."""
+        each = self.cost(1)
+        return wanted if each <= 0 or self.seconds is None else min(wanted, int(self.left() / each))
+
     @contextmanager
     def at_work(self, worker: Worker) -> Iterator[None]:
         """Count the time inside for a worker."""

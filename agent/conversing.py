@@ -166,13 +166,23 @@ class Conversations(ABC):
         return {f"img{number}": identity for number, identity in rows}
 
     def sizes(self, conversation: str) -> dict[str, tuple[int, int]]:
-        """Handle to width and height in px, oldest first."""
+        """Handle to width and height in px, oldest first.
+
+        Under "" is the size of what `generate` drew last, in any conversation.
+        """
         query = (
             "SELECT number, width, height FROM handles JOIN pictures ON picture = id "
             "WHERE conversation = ? ORDER BY number"
         )
         rows = self._rows(query, conversation)
-        return {f"img{number}": (int(width), int(height)) for number, width, height in rows}
+        found = {f"img{number}": (int(width), int(height)) for number, width, height in rows}
+        last = self._rows(
+            "SELECT width, height FROM pictures JOIN origins ON picture = id "
+            "WHERE tool = 'generate' ORDER BY number DESC LIMIT 1"
+        )
+        if last:
+            found[""] = (int(last[0][0]), int(last[0][1]))
+        return found
 
     # undo, branch
 

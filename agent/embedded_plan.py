@@ -28,7 +28,8 @@ PICTURE = {  # where in its output a tool has its picture
     ),
     **dict.fromkeys(("depth", "edges", "pose"), "image"),
 }
-CANVAS = (128, 128)  # px, where nothing says how large a picture is
+PLACED = ("layout", "inpaint")  # verbs whose places need the size of the picture
+FURTHER = 32  # px to extend by, where nobody says how far and the size is not known
 Sizes = Mapping[str, tuple[int, int]]
 
 
@@ -53,7 +54,9 @@ class _Reader:
         if ready is None:
             self._refuse("picture")
             return
-        while verb not in self.tools and verb in INSTEAD:
+        sized = verb not in PLACED or self.size(ready.get("image", "")) is not None
+        while (verb not in self.tools or not sized) and verb in INSTEAD:
+            sized = True
             verb, ready = INSTEAD[verb](ready)
         making = MAKERS.get(verb)
         calls = making(ready, self) if making else [(verb, ready)]
@@ -71,9 +74,14 @@ class _Reader:
         self.refusal = self.refusal or kind
         self.made.append(None)
 
-    def size(self, picture: str) -> tuple[int, int]:
-        """Width and height of a picture in px, as far as it is known before anything runs."""
-        return self.sizes.get(picture) or next(iter(self.sizes.values()), CANVAS)
+    def size(self, picture: str) -> tuple[int, int] | None:
+        """Width and height of a picture in px, if they are known before anything runs.
+
+        Args:
+            picture: its handle; for one that is drawn first, or empty for one that will be, the
+                size of those drawn before stands.
+        """
+        return self.sizes.get(picture) or self.sizes.get("")
 
     def _add(self, tool: str, arguments: Entry) -> tuple[str, str]:
         source = str(arguments.get("image", ""))
@@ -122,6 +130,7 @@ _MARKS = ("said", "again", "on")
 
 def _layout(said: Entry, reader: _Reader) -> list[tuple[str, Entry]]:
     size = reader.size("")
+    assert size is not None  # else another verb stands in
     things = [
         {"phrase": phrase, "box": list(placing.box_at(place, size))}
         for phrase, place in said["said"]
@@ -133,13 +142,20 @@ def _layout(said: Entry, reader: _Reader) -> list[tuple[str, Entry]]:
 
 
 def _inpaint(said: Entry, reader: _Reader) -> list[tuple[str, Entry]]:
-    box = placing.box_at(said["at"], reader.size(said["image"]))
+    size = reader.size(said["image"])
+    assert size is not None  # else another verb stands in
+    box = placing.box_at(said["at"], size)
     return [("inpaint", {"image": said["image"], "prompt": said["prompt"], "boxes": [list(box)]})]
 
 
 def _outpaint(said: Entry, reader: _Reader) -> list[tuple[str, Entry]]:
-    px = said.get("px") or max(8, min(reader.size(said["image"])) // 4 // 8 * 8)
-    return [("outpaint", {"image": said["image"], **dict.fromkeys(said["sides"], px)})]
+    size = reader.size(said["image"])
+    px = said.get("px") or (max(8, min(size) // 4 // 8 * 8) if size else FURTHER)
+    grown: Entry = {"image": said["image"], **dict.fromkeys(said["sides"], px)}
+    if "caption" not in reader.tools:
+        return [("outpaint", {**grown, "prompt": "the same scene"})]
+    prompt = f"@c{len(reader.calls) + 1}.text"  # what is there says what goes on beyond
+    return [("caption", {"image": said["image"]}), ("outpaint", {**grown, "prompt": prompt})]
 
 
 def _control(said: Entry, reader: _Reader) -> list[tuple[str, Entry]]:
@@ -169,7 +185,9 @@ MAKERS: dict[str, Callable[[Entry, _Reader], list[tuple[str, Entry]]]] = {
         ("retrieve", {"query": said["said"]} | ({"k": said["k"]} if "k" in said else {}))
     ],
     "similar": lambda said, _: [("retrieve", said)],
-    "upscale": lambda said, _: [("upscale", {"factor": 2, **said})],
+    "upscale": lambda said, _: [
+        ("upscale", {**said, "factor": min(4, max(2, said.get("factor", 2)))})
+    ],
 }
 
 
@@ -197,7 +215,8 @@ def plan(
 
     Args:
         tools: those that are alive; a plan names no other.
-        sizes: handle to width and height in px, for places inside pictures.
+        sizes: handle to width and height in px, for places inside pictures; "" stands for
+            pictures that are yet to be drawn.
     """
     try:
         held = json.loads(compact)

@@ -33,6 +33,7 @@ async def mend(run: Run, drawings: dict[str, Drawing]) -> LoopState:
         learnt=run.learnt,
         tries=drawing.tries,
         a_picture=run.budget.cost(number) / number,
+        alone=run.budget.cost(1),
         seconds=run.budget.left(),
     )
     if chosen is None:

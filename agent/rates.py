@@ -73,13 +73,15 @@ def worth(
     learnt: Mapping[Arm, Rate],
     tries: Sequence[Try],
     a_picture: float,
+    alone: float,
 ) -> Worth:
     """Expected gain and cost of a repair.
 
     Args:
         learnt: counted in the store, over all runs.
         tries: of this run, on this drawing.
-        a_picture: s for drawing and checking one picture, as measured in this run.
+        a_picture: s for drawing and checking one picture of a batch, as measured.
+        alone: the same for a batch of one; other tools take their pictures one by one.
     """
     arm = (repair.arm, repair.claim.kind)
     before = _joined(learnt.get(arm, Rate()), shipped().get(arm, Rate()))
@@ -90,7 +92,8 @@ def worth(
     gain = (expected * weight + sum(t.gained for t in here)) / (weight + tried)
     mine = [t.seconds / t.pictures for t in tries if t.arm == repair.arm]
     slower = _slower(before, learnt)
-    seconds = sum(mine) / len(mine) if mine else a_picture * slower
+    usual = a_picture if repair.tool == "generate" else alone
+    seconds = sum(mine) / len(mine) if mine else usual * slower
     # of n pictures only the best counts: the chance that one of them mends, not the sum
     several = 1 - (1 - min(1.0, gain)) ** repair.pictures if repair.pictures > 1 else gain
     return Worth(several, seconds * repair.pictures, gain / max(seconds, 1e-6))
@@ -102,11 +105,12 @@ def best(
     learnt: Mapping[Arm, Rate],
     tries: Sequence[Try],
     a_picture: float,
+    alone: float,
     seconds: float,
 ) -> tuple[Repair, Worth] | None:
     """The repair with the largest expected gain a second among those that fit into `seconds`."""
     rated = [
-        (repair, worth(repair, learnt=learnt, tries=tries, a_picture=a_picture))
+        (repair, worth(repair, learnt=learnt, tries=tries, a_picture=a_picture, alone=alone))
         for repair in repairs
     ]
     fitting = [one for one in rated if one[1].seconds <= seconds]

@@ -20,6 +20,7 @@ from tools.base import Record
 from tools.values import Box, Mask
 
 LAYOUT_FIELDS = ("negative_prompt", "steps", "guidance", "width", "height")
+LAYOUTS = 2  # pictures of one arrangement; another arrangement is worth more than a third
 MARGIN = 4.0  # px around a box that is painted anew, so that no edge of the old thing stays
 
 
@@ -45,13 +46,15 @@ def repairs(
     tools: Mapping[str, Collection[str]],
     size_wh: tuple[int, int],
     pictures: int,
+    singles: int = 1,
 ) -> list[Repair]:
     """All ways to mend the worst of a drawing's best pictures that were not tried yet.
 
     Args:
         tools: those that are alive, each with the names of its arguments.
         size_wh: of the pictures, px.
-        pictures: most that one drawing anew may give.
+        pictures: most that one drawing anew may give, all in one batch.
+        singles: most that may be drawn one after the other, as layouts are.
     """
     worst = drawing.best[-1]
     failing = sorted(
@@ -62,7 +65,8 @@ def repairs(
         return list(_anew(drawing, drawing.claims[0], pictures)) if drawing.claims else []
     found = list(_anew(drawing, failing[0].claim, pictures))
     if "layout" in tools:
-        found += _layouts(drawing, failing[0].claim, size_wh, pictures)
+        number = max(1, min(pictures, singles, LAYOUTS))
+        found += _layouts(drawing, failing[0].claim, size_wh, number)
     mender = _Mender(drawing, worst, tools, size_wh)
     for check in failing:
         found += mender.ways(check)

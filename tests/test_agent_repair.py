@@ -207,7 +207,9 @@ def test_what_mends_most_a_second_is_taken_and_failures_turn_it() -> None:
     }
 
     def choice(tries: Sequence[Try] = (), seconds: float = 60.0) -> str | None:
-        found = rates.best(ways, learnt=learnt, tries=tries, a_picture=1.0, seconds=seconds)
+        found = rates.best(
+            ways, learnt=learnt, tries=tries, a_picture=1.0, alone=1.0, seconds=seconds
+        )
         return found[0].arm if found else None
 
     assert choice() == "edit"

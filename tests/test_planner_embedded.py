@@ -187,6 +187,14 @@ def test_a_compact_plan_becomes_calls_with_ids_and_references() -> None:
         ),
         ('[{"caption":"@c1"}]', ALL, []),
         (
+            '[{"outpaint":"img1","sides":["left"]}]',
+            ALL,
+            [
+                ("caption", {"image": "img1"}),
+                ("outpaint", {"image": "img1", "left": 8, "prompt": "@c1.text"}),
+            ],
+        ),
+        (
             '[{"similar":"img1","k":3}]',
             ALL,
             [("retrieve", {"image": "img1", "k": 3})],
