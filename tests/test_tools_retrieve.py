@@ -88,7 +88,7 @@ def test_a_batch_gives_what_its_items_give_alone_and_a_bad_one_spoils_only_itsel
         )
     ]
     before = [one.model_dump_json() for one in asked]
-    together = tool.run(asked)
+    together: list[Any] = list(tool.run(asked))
     assert [one.model_dump_json() for one in asked] == before
     alone = [tool.run([one])[0] for one in asked]
     assert [str(each) for each in together] == [str(each) for each in alone]

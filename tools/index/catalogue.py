@@ -194,9 +194,9 @@ class Catalogue:
                 file.write(np.ascontiguousarray(vectors, np.float32).tobytes())
                 file.flush()
                 os.fsync(file.fileno())
-            for one in (*entries, *bad):
-                db.execute("DELETE FROM skipped WHERE path = ?", (one.path,))
-                db.execute("DELETE FROM pictures WHERE path = ?", (one.path,))
+            for path in [*(one.path for one in entries), *(one.path for one in bad)]:
+                db.execute("DELETE FROM skipped WHERE path = ?", (path,))
+                db.execute("DELETE FROM pictures WHERE path = ?", (path,))
             db.executemany(
                 "INSERT INTO pictures VALUES (?, ?, ?, ?, ?, ?, ?)",
                 [(start + i, *entry) for i, entry in enumerate(entries)],

@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 
 from tools.index.catalogue import Catalogue, Entry, Vectors
 
-LARGE = 100_000  # vectors; benchmarks/retrieval.py measures where the inverted file pays
+LARGE = 20_000  # vectors; from here on the inverted file pays: benchmarks/retrieval.py
 BLOCK = 16_384  # vectors in memory at once
 STALE = 0.2  # share of vectors that the inverted file may lack
 WANTED = 0.98  # share of true neighbours among the candidates that its width is set for
