@@ -7,11 +7,13 @@ from typing import TYPE_CHECKING
 
 from pydantic import Field
 
+from tools import selector
 from tools.base import Progress, Record, Text, Tool, share
+from tools.selector import Selection
 from tools.values import Box, Image
 
 if TYPE_CHECKING:
-    from models.owl import Owl
+    from models.owl import Found, Owl
 
 
 class GroundOptions(Record):
@@ -26,7 +28,9 @@ class GroundInput(Record):
 
     image: Image = Field(description="the picture")
     phrases: tuple[Text, ...] = Field(
-        min_length=1, max_length=32, description="such as: red apple, dog; each found by itself"
+        min_length=1,
+        max_length=32,
+        description="such as: red apple, the left dog; each found by itself",
     )
     threshold: float | None = Field(
         None, ge=0, le=1, description="least score that counts; leave it out for the calibrated one"
@@ -51,14 +55,15 @@ class Ground(Tool[GroundInput, GroundOutput]):
     """Find things named in words and give a box around each.
 
     OWLv2, Minderer et al. 2023 (arXiv:2306.09683). Phrases do not compete: the boxes of one
-    are the same whatever else is asked.
+    are the same whatever else is asked. Of "the left dog" or "dog at the top" the detector looks
+    for dogs, and the one that lies so is kept.
 
     Raises:
         Unavailable: the checkpoint is not on this machine.
     """
 
     name = "ground"
-    version = "2"  # boxes are voted on
+    version = "3"  # words may choose one of the boxes
     input = GroundInput
     output = GroundOutput
     options_type = GroundOptions
@@ -74,30 +79,37 @@ class Ground(Tool[GroundInput, GroundOutput]):
         self, requests: Sequence[GroundInput], progress: Progress | None
     ) -> list[GroundOutput]:
         default = self.options.threshold
+        asked = [[selector.read(phrase) for phrase in request.phrases] for request in requests]
         found = self._model.boxes(
             [request.image.pixels for request in requests],
-            [request.phrases for request in requests],
+            [[one.phrase for one in phrases] for phrases in asked],
             thresholds=[default if r.threshold is None else r.threshold for r in requests],
             overlap=self.options.overlap,
         )
         return [
             GroundOutput(
                 boxes=tuple(
-                    Detection(
-                        phrase=request.phrases[one.phrase],
-                        box=(
-                            round(one.box[0], 2),
-                            round(one.box[1], 2),
-                            round(one.box[2], 2),
-                            round(one.box[3], 2),
-                        ),
-                        score=share(one.score),
-                    )
-                    for one in boxes
+                    _detection(request.phrases[one.phrase], one) for one in _kept(boxes, phrases)
                 )
             )
-            for request, boxes in zip(requests, found, strict=True)
+            for request, boxes, phrases in zip(requests, found, asked, strict=True)
         ]
+
+
+def _kept(found: Sequence[Found], phrases: Sequence[Selection]) -> list[Found]:
+    """Of phrases that choose, the chosen box alone."""
+    kept = list(found)
+    for index, phrase in enumerate(phrases):
+        rivals = [one for one in kept if one.phrase == index]
+        if phrase.by is not None and rivals:
+            best = rivals[selector.chosen([one.box for one in rivals], phrase.by)]
+            kept = [one for one in kept if one.phrase != index or one is best]
+    return kept
+
+
+def _detection(phrase: str, one: Found) -> Detection:
+    x0, y0, x1, y1 = (round(side, 2) for side in one.box)
+    return Detection(phrase=phrase, box=(x0, y0, x1, y1), score=share(one.score))
 
 
 TOOL = Ground

@@ -20,6 +20,7 @@ _PLUMBING = {
     "registry",
     "rle",
     "toolbox",
+    "selector",
     "values",
 }
 
