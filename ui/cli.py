@@ -17,7 +17,7 @@ from typing import Annotated
 import typer
 
 from tools.errors import ToolError
-from ui import ask, checkpoints, doctor, index, specialists, talks, world
+from ui import ask, checkpoints, doctor, index, launch, replay, serve, specialists, talks, world
 from ui.console import Interrupted, complain
 
 BAD_INPUT = 2
@@ -31,10 +31,14 @@ app = typer.Typer(
 )
 app.command("run")(ask.run)
 app.command("plan")(ask.plan)
+app.command("ui")(launch.ui)
 app.command("tool")(specialists.tool)
 app.command("tools")(specialists.tools)
 app.add_typer(checkpoints.app, name="models")
+app.command("replay")(replay.replay)
 app.command("doctor")(doctor.doctor)
+app.command("serve")(serve.serve)
+app.add_typer(serve.keys_app, name="keys")
 app.add_typer(index.app, name="index")
 app.add_typer(talks.app, name="talks")
 app.add_typer(world.app, name="world")

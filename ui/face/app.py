@@ -1,0 +1,5 @@
+"""App: the script that Streamlit runs for each browser session."""
+
+from ui.face.page import show
+
+show()

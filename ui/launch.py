@@ -1,0 +1,47 @@
+"""Launch: `sightloop ui`, the chat in the browser."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from ui.ask import LlmOption
+from ui.specialists import ProfileOption
+
+SCRIPT = Path(__file__).parent / "face" / "app.py"
+
+
+def ui(
+    profile: ProfileOption = "miniature",
+    llm: LlmOption = "embedded",
+    port: Annotated[int, typer.Option(help="Port on this machine.", min=1, max=65535)] = 8501,
+    no_browser: Annotated[
+        bool, typer.Option("--no-browser", help="Open no browser window.")
+    ] = False,
+) -> None:
+    """Open a chat with pictures in the browser; it listens on this machine only."""
+    from agent import language
+    from tools.profile import load_profile
+
+    load_profile(profile)  # what is wrong is said here, not in a browser
+    language.planner(llm)
+    os.environ["SIGHTLOOP_PROFILE"] = profile
+    os.environ["SIGHTLOOP_LLM"] = llm
+
+    from streamlit.web import bootstrap
+
+    options = {
+        "server.address": "127.0.0.1",
+        "server.port": port,
+        "server.headless": no_browser,
+        "server.fileWatcherType": "none",
+        "server.maxUploadSize": 64,
+        "browser.gatherUsageStats": False,
+        "client.toolbarMode": "minimal",
+        "theme.primaryColor": "#4657d8",
+    }
+    bootstrap.load_config_options(options)
+    bootstrap.run(str(SCRIPT), False, [], options)
