@@ -21,7 +21,7 @@ from numpy.typing import NDArray
 from PIL import Image
 
 from models import diffusion_layout, diffusion_load
-from models.diffusion_layout import Place
+from models.diffusion_layout import Place as Place
 from models.errors import Unavailable
 
 OnStep = Callable[[int, NDArray[np.uint8] | None], None]

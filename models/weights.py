@@ -30,21 +30,41 @@ class Card(NamedTuple):
 _OURS = "Apache-2.0; trained on pictures drawn from OpenMoji (CC BY-SA 4.0)"
 _CLIP = "Radford et al. 2021, arXiv:2103.00020"
 _OWL = "Minderer et al. 2023, arXiv:2306.09683"
+_SAM = "Kirillov et al. 2023, arXiv:2304.02643"
 _BLIP = "Li et al. 2022, arXiv:2201.12086"
 _DIFFUSION = "Rombach et al. 2022, arXiv:2112.10752"
+_INSTRUCT = "Brooks et al. 2022, arXiv:2211.09800"
+_GLIGEN = "Li et al. 2023, arXiv:2301.07093"
+_CONTROL = "Zhang et al. 2023, arXiv:2302.05543"
 
 CARDS: dict[str, Card] = {
     "miniature/weights/stable-diffusion": Card("text to picture", _OURS, _DIFFUSION),
     "miniature/weights/clip": Card("picture-text similarity", _OURS, _CLIP),
     "miniature/weights/owl": Card("open-vocabulary detection", _OURS, _OWL),
+    "miniature/weights/sam": Card("masks", _OURS, _SAM),
     "miniature/weights/blip": Card("captions and answers", _OURS, _BLIP),
     "stable-diffusion-v1-5/stable-diffusion-v1-5": Card(
         "text to picture", "CreativeML OpenRAIL-M", _DIFFUSION
+    ),
+    "stable-diffusion-v1-5/stable-diffusion-inpainting": Card(
+        "painting under a mask", "CreativeML OpenRAIL-M", _DIFFUSION
+    ),
+    "timbrooks/instruct-pix2pix": Card("edits by instruction", "MIT", _INSTRUCT),
+    "masterful/gligen-1-4-generation-text-box": Card(
+        "text and boxes to picture", "CreativeML OpenRAIL-M", _GLIGEN
+    ),
+    "lllyasviel/sd-controlnet-canny": Card("drawing along edges", "OpenRAIL", _CONTROL),
+    "lllyasviel/sd-controlnet-seg": Card("drawing along regions", "OpenRAIL", _CONTROL),
+    "lllyasviel/sd-controlnet-depth": Card("drawing along depth", "OpenRAIL", _CONTROL),
+    "lllyasviel/sd-controlnet-openpose": Card("drawing along joints", "OpenRAIL", _CONTROL),
+    "stabilityai/stable-diffusion-xl-base-1.0": Card(
+        "text to picture", "CreativeML Open RAIL++-M", "Podell et al. 2023, arXiv:2307.01952"
     ),
     "openai/clip-vit-base-patch32": Card(
         "picture-text similarity", "code MIT; none stated for the weights", _CLIP
     ),
     "google/owlv2-base-patch16-ensemble": Card("open-vocabulary detection", "Apache-2.0", _OWL),
+    "facebook/sam-vit-base": Card("masks", "Apache-2.0", _SAM),
     "Salesforce/blip-image-captioning-base": Card("captions", "BSD-3-Clause", _BLIP),
     "Salesforce/blip-vqa-base": Card("answers", "BSD-3-Clause", _BLIP),
 }
@@ -179,7 +199,7 @@ def pull(checkpoint: str) -> Path:
             revision=revision or None,
             allow_patterns=["*.json", "*.txt", "*.safetensors"],
             # half-precision doubles, and whole models in one file beside the parts
-            ignore_patterns=["*.fp16.*", "*.non_ema.*", "v1-5-pruned*", "safety_checker/*"],
+            ignore_patterns=["*.fp16.*", "*.non_ema.*", "v1-5-pruned*"],
         )
     except (HfHubHTTPError, LocalEntryNotFoundError, OSError) as error:
         first = (str(error).strip().splitlines() or ["no reason given"])[0]

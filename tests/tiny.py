@@ -27,6 +27,9 @@ from transformers import (
     Owlv2Config,
     Owlv2ForObjectDetection,
     Owlv2ImageProcessor,
+    SamConfig,
+    SamImageProcessor,
+    SamModel,
 )
 
 SIDE = 32  # px
@@ -41,13 +44,20 @@ zero : ? . ,"""
 
 
 def save_family(root: Path) -> None:
-    """Save one folder of each class under `root`: clip, owl, blip, blip-vqa, diffusion-*."""
+    """Save a folder of each class: clip, owl, sam, blip, blip-vqa, diffusion-*, control."""
     torch.manual_seed(0)
     _save_clip(root / "clip")
     _save_owl(root / "owl")
+    _save_sam(root / "sam")
     _save_blips(root)
     _save_diffusion(root / "diffusion-kl", "kl")
     _save_diffusion(root / "diffusion-tiny", "tiny")
+    _save_diffusion(root / "diffusion-unified", "tiny", channels=9, attention_type="gated")
+    _save_diffusion(root / "diffusion-inpaint", "kl", channels=9)
+    _save_diffusion(root / "diffusion-instruct", "kl", channels=8)
+    _save_diffusion(root / "diffusion-gligen", "kl", attention_type="gated")
+    unet = _DIFFUSERS.UNet2DConditionModel.from_pretrained(root / "diffusion-kl" / "unet")
+    _DIFFUSERS.ControlNetModel.from_unet(unet).save_pretrained(root / "control")
 
 
 def _clip_tokenizer() -> CLIPTokenizer:
@@ -102,6 +112,32 @@ def _save_owl(folder: Path) -> None:
     )
 
 
+def _save_sam(folder: Path) -> None:
+    grid = {"image_size": 64, "patch_size": 16}
+    config = SamConfig(
+        vision_config={
+            **_WIDTH,
+            **grid,
+            "num_hidden_layers": 2,
+            "output_channels": 32,
+            "mlp_dim": 64,
+            "window_size": 2,
+            "global_attn_indexes": [1],
+            "num_pos_feats": 16,
+        },
+        prompt_encoder_config={**grid, "hidden_size": 32, "mask_input_channels": 4},
+        mask_decoder_config={
+            "hidden_size": 32,
+            "mlp_dim": 64,
+            "num_attention_heads": 2,
+            "iou_head_hidden_dim": 32,
+        },
+    )
+    SamModel(config).save_pretrained(folder)
+    square = {"height": 64, "width": 64}
+    SamImageProcessor(size={"longest_edge": 64}, pad_size=square).save_pretrained(folder)
+
+
 def _save_blips(root: Path) -> None:
     specials = ["[PAD]", "[UNK]", "[CLS]", "[SEP]", "[MASK]"]
     tokenizer = BertTokenizer(
@@ -131,7 +167,16 @@ def _save_blips(root: Path) -> None:
         _TRANSFORMERS.BlipProcessor(images, tokenizer).save_pretrained(root / name)
 
 
-def _save_diffusion(folder: Path, kind: str) -> None:
+_BY_CHANNELS = {
+    4: "StableDiffusionPipeline",
+    8: "StableDiffusionInstructPix2PixPipeline",
+    9: "StableDiffusionInpaintPipeline",
+}
+
+
+def _save_diffusion(
+    folder: Path, kind: str, *, channels: int = 4, attention_type: str = "default"
+) -> None:
     tokenizer = _clip_tokenizer()
     blocks = (32, 32, 32, 32)
     vae = (
@@ -152,6 +197,8 @@ def _save_diffusion(folder: Path, kind: str) -> None:
     )
     unet = _DIFFUSERS.UNet2DConditionModel(
         sample_size=8,
+        in_channels=channels,
+        attention_type=attention_type,
         block_out_channels=(32, 64),
         layers_per_block=1,
         down_block_types=("DownBlock2D", "CrossAttnDownBlock2D"),
@@ -160,7 +207,7 @@ def _save_diffusion(folder: Path, kind: str) -> None:
         attention_head_dim=2,
         norm_num_groups=16,
     )
-    pipeline = _DIFFUSERS.StableDiffusionPipeline(
+    pipeline = getattr(_DIFFUSERS, _BY_CHANNELS[channels])(
         vae=vae,
         text_encoder=CLIPTextModel(CLIPTextConfig(**_text(tokenizer))),
         tokenizer=tokenizer,

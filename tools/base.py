@@ -144,8 +144,13 @@ class Tool(ABC, Generic[In, Out]):
         return [next(answers) if result is _PENDING else result for result in results]
 
     @abstractmethod
-    def answer(self, requests: Sequence[In], progress: Progress | None) -> list[Out]:
-        """Answer requests that passed `check`; the i-th result is for the i-th request."""
+    def answer(
+        self, requests: Sequence[In], progress: Progress | None
+    ) -> Sequence[Out | ToolError]:
+        """Answer requests that passed `check`; the i-th result is for the i-th request.
+
+        An InvalidInput in place of a result is for what only the network could find out.
+        """
 
 
 _PENDING = ToolError("not answered yet")

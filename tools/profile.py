@@ -28,6 +28,9 @@ class ToolProfile(Record):
         None, pattern=r"^[0-9a-f]{64}$", description="expected tree digest of the folder"
     )
     options: dict[str, Any] = Field(default_factory=dict, description="see the tool's options")
+    parts: dict[str, str] = Field(
+        default_factory=dict, description="checkpoints of the other networks that the tool holds"
+    )
 
 
 class Profile(Record):

@@ -1,0 +1,108 @@
+"""Drawing: what the tools share that change or draw one picture at a time with one network."""
+
+from __future__ import annotations
+
+from abc import abstractmethod
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, TypeVar
+
+from pydantic import Field
+
+from tools.base import Progress, Record, Tool
+from tools.errors import InvalidInput, ToolError
+from tools.values import Image, Pixels
+
+if TYPE_CHECKING:
+    from models.diffusion import Diffusion, Manner, OnStep
+
+LAST_SEED = 2**53 - 1  # what every JSON reader keeps exact
+
+
+class DrawOptions(Record):
+    """Set in the profile."""
+
+    steps: int = Field(25, ge=1, le=150, description="when a request names none")
+    guidance: float = Field(7.5, ge=0, le=30, description="when a request names none")
+
+
+class DrawInput(Record):
+    """How to draw; every drawing tool takes these."""
+
+    seed: int = Field(0, ge=0, le=LAST_SEED - 16, description="the same one draws the same")
+    steps: int | None = Field(None, ge=1, le=150, description="denoising steps; more is slower")
+    guidance: float | None = Field(
+        None, ge=0, le=30, description="how hard words pull; 1 and below not at all"
+    )
+
+
+Wanted = TypeVar("Wanted", bound=DrawInput)
+Made = TypeVar("Made", bound=Record)
+
+
+class Hand(Tool[Wanted, Made]):
+    """A tool that runs a diffusion network; one picture at a time.
+
+    Float kernels round by the size of a batch: alone, a picture is the same bytes whatever is
+    asked beside it.
+    """
+
+    options_type = DrawOptions
+    options: DrawOptions
+    _model: Diffusion
+
+    def load(self, checkpoint: str, device: str, dtype: str) -> None:
+        from models import diffusion
+
+        self._model = diffusion.load(checkpoint, device, dtype)
+
+    def answer(
+        self, requests: Sequence[Wanted], progress: Progress | None
+    ) -> list[Made | ToolError]:
+        rounds = [self.rounds(request) for request in requests]
+        total = sum(
+            count * self.manner(request).steps
+            for count, request in zip(rounds, requests, strict=True)
+        )
+        made: list[Made | ToolError] = []
+        before = 0
+        for count, request in zip(rounds, requests, strict=True):
+            steps = self.manner(request).steps
+            reports = [reporter(progress, before + i * steps, total) for i in range(count)]
+            try:
+                made.append(self.one(request, reports))
+            except InvalidInput as error:  # such as: nothing of that name is in the picture
+                made.append(error)
+            before += count * steps
+        return made
+
+    def rounds(self, request: Wanted) -> int:
+        """How many pictures are drawn for a request."""
+        return 1
+
+    def manner(self, request: Wanted) -> Manner:
+        """Steps and guidance, the request's or the profile's."""
+        from models.diffusion import Manner
+
+        return Manner(
+            self.options.steps if request.steps is None else request.steps,
+            self.options.guidance if request.guidance is None else request.guidance,
+        )
+
+    @abstractmethod
+    def one(self, request: Wanted, reports: Sequence[OnStep | None]) -> Made:
+        """Answer a request that passed `check`; `reports[i]` is told of the i-th drawing.
+
+        Raises:
+            InvalidInput: the network found out that the request cannot be answered.
+        """
+
+
+def reporter(progress: Progress | None, before: int, total: int) -> OnStep | None:
+    """Turns the steps of one drawing into those of the whole run, `before` of which are done."""
+    if progress is None:
+        return None
+
+    def on_step(step: int, preview: Pixels | None) -> None:
+        progress(before + step, total, None if preview is None else Image.from_pixels(preview))
+
+    return on_step

@@ -1,0 +1,87 @@
+"""Inpaint: a part of a picture painted anew, the rest kept byte for byte."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import TYPE_CHECKING
+
+from pydantic import Field
+
+from tools import region
+from tools.base import Record, Text
+from tools.drawing import DrawInput, Hand
+from tools.values import Box, Image, Mask
+
+if TYPE_CHECKING:
+    import numpy as np
+    from numpy.typing import NDArray
+
+    from models.diffusion import Diffusion, Manner, OnStep, Order
+
+
+class InpaintInput(DrawInput):
+    """Where to paint what."""
+
+    image: Image = Field(description="the picture")
+    prompt: Text = Field(description="what to paint there")
+    mask: Mask | None = Field(None, description="where; of the picture's size")
+    boxes: tuple[Box, ...] = Field((), max_length=32, description="where, instead of a mask")
+
+
+class ChangeOutput(Record):
+    """The picture after a change, and how local the change is."""
+
+    image: Image = Field(description="of the same size; outside the mask of the same bytes")
+    mask: Mask = Field(description="where it was allowed to change, the seam included")
+    outside_change: float = Field(ge=0, le=1, description="share of pixels outside that differ: 0")
+    inside_change: float = Field(ge=0, le=1, description="mean difference inside")
+
+
+class Inpaint(Hand[InpaintInput, ChangeOutput]):
+    """Paint something into a part of a picture, given by a mask or boxes.
+
+    Latent diffusion, Rombach et al. 2022 (arXiv:2112.10752). A large picture is worked on in a
+    window around the part, at the network's own scale.
+
+    Raises:
+        InvalidInput: the mask is empty or of another size, or a box leaves the picture.
+        Unavailable: the checkpoint is not on this machine, or cannot paint under a mask.
+    """
+
+    name = "inpaint"
+    input = InpaintInput
+    output = ChangeOutput
+
+    def check(self, request: InpaintInput) -> None:
+        region.wanted(request.image, request.mask, request.boxes)
+
+    def one(self, request: InpaintInput, reports: Sequence[OnStep | None]) -> ChangeOutput:
+        from models.diffusion import Order
+
+        where = region.wanted(request.image, request.mask, request.boxes)
+        order = Order(request.prompt, "", request.seed)
+        return painted(self._model, request.image, where, order, self.manner(request), reports[0])
+
+
+def painted(
+    model: Diffusion,
+    image: Image,
+    where: NDArray[np.bool_],
+    order: Order,
+    manner: Manner,
+    on_step: OnStep | None,
+) -> ChangeOutput:
+    """Paint a region, bool (H, W), of a picture; what every tool does that changes a part."""
+    side = model.size_wh[0]
+    window = region.window(where, side)
+    made = model.paint(
+        order,
+        region.cut(image.pixels, window, side),
+        region.cut_mask(where, window, side),
+        manner=manner,
+        on_step=on_step,
+    )
+    return ChangeOutput(**region.lay(image, made, window, where)._asdict())
+
+
+TOOL = Inpaint
