@@ -150,7 +150,8 @@ def body(found: dict[str, Any]) -> str:
     return "\n\n".join(
         (
             f"Full descriptions among {found['scenes']:,} scenes that training never saw; seen and "
-            "held-out are the (object, colour) and (object, object) pairs in them.",
+            "held-out are the (object, colour) and (object, object) pairs in them. A picture with "
+            "the very same description counts as found.",
             report.table(("pairs", "R@1", "R@5"), right),
             "One query, ten wanted. The ratios say how many times as fast as numpy brute force in "
             "the same run (one matrix product over all vectors, then argpartition): `blocks` is "
