@@ -1,0 +1,67 @@
+"""Cluster: Ray on this machine, begun with as little open and as little memory as it needs."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+from tools.errors import InvalidInput
+
+OBJECTS = 128 * 2**20  # bytes; pictures do not travel through Ray's object store
+SPARE = 2.0  # logical cores for the front, beside those the groups ask for
+
+
+@contextmanager
+def local(*, cores: float, host: str = "127.0.0.1", port: int = 8000) -> Iterator[None]:
+    """Ray and Serve on this machine, without dashboard and jobs interface; ended at the end.
+
+    Args:
+        cores: that replicas may ask for together; logical, this machine may have fewer.
+        host: where HTTP is served.
+        port: where HTTP is served.
+
+    Raises:
+        InvalidInput: Ray's own guard, the token between its processes, is switched off.
+    """
+    if os.environ.get("RAY_AUTH_MODE") == "disabled":
+        raise InvalidInput(
+            "RAY_AUTH_MODE=disabled lets anyone who reaches this machine run code; unset it"
+        )
+    os.environ.setdefault("RAY_AUTH_MODE", "token")
+    os.environ.setdefault("RAY_USAGE_STATS_ENABLED", "0")
+    # On a busy machine Ray's processes are slow, not broken; by itself it gives up after 30 s.
+    os.environ.setdefault("RAY_raylet_start_wait_time_s", "240")
+    os.environ.setdefault("RAY_agent_register_timeout_ms", "240000")
+    _token()
+    import ray
+    from ray import serve
+
+    ray.init(
+        num_cpus=int(cores + SPARE),
+        object_store_memory=OBJECTS,
+        include_dashboard=False,
+        log_to_driver=False,
+        configure_logging=False,
+    )
+    try:
+        serve.start(
+            proxy_location="HeadOnly",
+            http_options={"host": host, "port": port, "keep_alive_timeout_s": 30},
+        )
+        yield
+    finally:
+        serve.shutdown()  # type: ignore[no-untyped-call]
+        ray.shutdown()
+
+
+def _token() -> None:
+    """Make the token of this person's clusters if there is none."""
+    path = Path(os.environ.get("RAY_AUTH_TOKEN_PATH", Path.home() / ".ray" / "auth_token"))
+    if "RAY_AUTH_TOKEN" not in os.environ and not path.exists():
+        import secrets
+
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.touch(mode=0o600)
+        path.write_text(secrets.token_hex(32))
