@@ -9,23 +9,26 @@ from __future__ import annotations
 
 import argparse
 import asyncio
+import time
 from collections import defaultdict
 from collections.abc import Callable, Iterator, Sequence
 from typing import Any, TypeVar
 
 import numpy as np
+from numpy.typing import NDArray
 
 from benchmarks import report
 from benchmarks.detection import Answer, average_precision
 from benchmarks.graph import matches, parse
 from miniature.world.language import questions
-from miniature.world.scene import Scene, boxes, draw, sample
+from miniature.world.scene import Scene, boxes, draw, masks, sample
 from miniature.world.splits import FIRST_SEED
 from miniature.world.vocabulary import COLOURS, OBJECTS
 from tools.base import Record
 from tools.caption import CaptionInput, CaptionOutput
 from tools.classify import ClassifyInput, ClassifyOutput
 from tools.ground import GroundInput, GroundOutput
+from tools.segment import SegmentInput, SegmentOutput
 from tools.toolbox import Toolbox
 from tools.values import Image
 from tools.vqa import VqaInput, VqaOutput
@@ -178,6 +181,74 @@ async def caption(toolbox: Toolbox, chosen: Sequence[Scene]) -> dict[str, Any]:
     }
 
 
+def overlap(one: NDArray[np.bool_], other: NDArray[np.bool_]) -> float:
+    """Intersection over union of two masks (H, W)."""
+    return float((one & other).sum() / max(1, (one | other).sum()))
+
+
+def inner(mask: NDArray[np.bool_]) -> tuple[float, float]:
+    """Where a person would click: the middle of the pixel of a mask farthest from its edge."""
+    left = mask.copy()
+    while (smaller := _eroded(left)).any():
+        left = smaller
+    y, x = np.argwhere(left)[0]
+    return float(x) + 0.5, float(y) + 0.5
+
+
+def _eroded(mask: NDArray[np.bool_]) -> NDArray[np.bool_]:
+    """The pixels whose four neighbours are inside too."""
+    around = np.pad(mask, 1)
+    return mask & around[:-2, 1:-1] & around[2:, 1:-1] & around[1:-1, :-2] & around[1:-1, 2:]
+
+
+async def segment(toolbox: Toolbox, chosen: Sequence[Scene]) -> dict[str, Any]:
+    """Mean IoU of all objects from their boxes, and from one click each; what clicks cost."""
+    by_box = [
+        SegmentInput(image=picture(scene), boxes=tuple(map(tuple, boxes(scene).tolist())))
+        for scene in chosen
+    ]
+    solid = [(scene, mask) for scene in chosen for mask in masks(scene)]
+    by_click = [SegmentInput(image=picture(one), points=(inner(mask),)) for one, mask in solid]
+    boxed = await ask(toolbox, "segment", by_box, SegmentOutput)
+    clicked = await ask(toolbox, "segment", by_click, SegmentOutput)
+    in_order = [mask.pixels for answer in boxed for mask in answer.masks]
+    pairs = list(zip(solid, in_order, clicked, strict=True))
+    return {
+        "scenes": len(chosen),
+        "box_miou": float(np.mean([overlap(mask, box) for (_, mask), box, _ in pairs])),
+        "click_miou": float(
+            np.mean([overlap(mask, click.masks[0].pixels) for (_, mask), _, click in pairs])
+        ),
+        "second_click_time": await second_click(toolbox, chosen[:20]),
+    }
+
+
+async def second_click(toolbox: Toolbox, chosen: Sequence[Scene]) -> float:
+    """Median time of a second click on a picture, as a share of the first's."""
+    shares = []
+    for scene in chosen:
+        spent = []
+        for place in ((1.5, 1.5), (64.5, 64.5)):
+            # a picture that no other request has shown: one pixel is its own
+            fresh = Image.from_pixels(_marked(draw(scene)))
+            request = SegmentInput(image=fresh, points=(place,))
+            begun = time.perf_counter()
+            await ask(toolbox, "segment", [request], SegmentOutput)
+            spent.append(time.perf_counter() - begun)
+        shares.append(spent[1] / spent[0])
+    return float(np.median(shares))
+
+
+def _marked(pixels: NDArray[np.uint8]) -> NDArray[np.uint8]:
+    """A copy with one pixel black."""
+    marked = pixels.copy()
+    marked[0, 0] = 0
+    return marked
+
+
+FIGURES = {"ground": ground, "segment": segment, "vqa": vqa, "caption": caption}
+
+
 async def measure(toolbox: Toolbox, count: int, which: Sequence[str]) -> dict[str, Any]:
     """All figures for scenes with and without an unseen pair, `count` of each."""
     found: dict[str, Any] = {}
@@ -188,7 +259,7 @@ async def measure(toolbox: Toolbox, count: int, which: Sequence[str]) -> dict[st
         found[key] = {}
         if "classify" in which:
             found[key]["classify"] = await names(toolbox, alone)
-        for name, figure in (("ground", ground), ("vqa", vqa), ("caption", caption)):
+        for name, figure in FIGURES.items():
             if name in which:
                 found[key][name] = await figure(toolbox, mixed)
     return found
@@ -218,16 +289,17 @@ def main() -> None:
     from tools.profile import load_profile
     from tools.toolbox import LocalToolbox
 
-    tools = ("classify", "ground", "vqa", "caption")
+    tools = ("classify", *FIGURES)
     parser = argparse.ArgumentParser(description="How well the tools that look see.")
     parser.add_argument("--profile", default="miniature")
     parser.add_argument("--count", type=int, default=300, help="scenes of each sort")
-    parser.add_argument("--tools", nargs="+", choices=tools, default=tools)
+    parser.add_argument("--tools", nargs="+", choices=tools, help="all that the profile has")
     arguments = parser.parse_args()
     toolbox = LocalToolbox(load_profile(arguments.profile))
-    found = asyncio.run(measure(toolbox, arguments.count, arguments.tools))
+    alive = [name for name in tools if name in toolbox.names()]
+    found = asyncio.run(measure(toolbox, arguments.count, arguments.tools or alive))
     print(body(found))
-    if set(arguments.tools) == set(tools):
+    if arguments.tools is None:
         command = f"python -m benchmarks.eyes --count {arguments.count}"
         report.write("eyes", "Eyes: held-out scenes", command, found, body(found))
 
