@@ -17,6 +17,7 @@ SCRIPT = Path(__file__).parent / "face" / "app.py"
 def ui(
     profile: ProfileOption = "miniature",
     llm: LlmOption = "embedded",
+    budget: Annotated[float, typer.Option(help="Seconds that one request may take.", min=1)] = 60.0,
     port: Annotated[int, typer.Option(help="Port on this machine.", min=1, max=65535)] = 8501,
     no_browser: Annotated[
         bool, typer.Option("--no-browser", help="Open no browser window.")
@@ -30,6 +31,7 @@ def ui(
     language.planner(llm)
     os.environ["SIGHTLOOP_PROFILE"] = profile
     os.environ["SIGHTLOOP_LLM"] = llm
+    os.environ["SIGHTLOOP_BUDGET"] = str(budget)
 
     from streamlit.web import bootstrap
 

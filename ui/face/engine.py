@@ -28,7 +28,6 @@ from tools.values import Image
 from ui.home import cache_folder, store_folder
 
 log = logging.getLogger(__name__)
-BUDGET = 60.0  # s
 
 
 @dataclass
@@ -113,11 +112,12 @@ class Job:
 class Engine:
     """Store, tools and planner of this server, and a thread in which runs go on."""
 
-    def __init__(self, profile: str, llm: str) -> None:
+    def __init__(self, profile: str, llm: str, budget_s: float) -> None:
         self.store = Store(store_folder())
         self.toolbox = LocalToolbox(load_profile(profile), ResultCache(cache_folder()))
         self.planner = language.planner(llm)
         self.llm = llm
+        self.budget_s = budget_s
         self.jobs: dict[str, Job] = {}
         self._loop = asyncio.new_event_loop()
         threading.Thread(target=self._loop.run_forever, name="runs", daemon=True).start()
@@ -143,7 +143,7 @@ class Engine:
                 planner=self.planner,
                 store=self.store,
                 seed=job.seed,
-                budget_s=BUDGET,
+                budget_s=self.budget_s,
                 conversation=conversation,
             )
             async with contextlib.aclosing(stream) as events:  # type: ignore[type-var]
@@ -157,15 +157,16 @@ class Engine:
 
 
 @st.cache_resource(show_spinner=False)
-def _opened(profile: str, llm: str, home: str) -> Engine:
-    return Engine(profile, llm)
+def _opened(profile: str, llm: str, budget_s: float, home: str) -> Engine:
+    return Engine(profile, llm, budget_s)
 
 
 def engine() -> Engine:
     """The engine of this server, as `sightloop ui` was asked for it."""
     profile = os.environ.get("SIGHTLOOP_PROFILE", "miniature")
     llm = os.environ.get("SIGHTLOOP_LLM", "embedded")
-    return _opened(profile, llm, str(store_folder()))
+    budget_s = float(os.environ.get("SIGHTLOOP_BUDGET", "60"))
+    return _opened(profile, llm, budget_s, str(store_folder()))
 
 
 def fresh_seed() -> int:

@@ -10,9 +10,10 @@ from ui.face.engine import engine
 from ui.face.session import session
 
 STYLE = """<style>
-.block-container {padding-top: 3.2rem; padding-bottom: 6rem; max-width: 84rem}
+.block-container {padding-top: 4.5rem; padding-bottom: 6rem; max-width: 84rem}
 [data-testid="stChatMessage"] {padding: .6rem .2rem}
 img {image-rendering: auto; border-radius: .5rem}
+[data-testid="stBaseButton-tertiary"] {justify-content: flex-start; text-align: left}
 @media (max-width: 640px) {.block-container {padding-left: .8rem; padding-right: .8rem}}
 </style>"""
 
