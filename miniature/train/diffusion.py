@@ -28,13 +28,13 @@ from torch import Tensor, nn
 from transformers import CLIPTextModel, CLIPTokenizer
 
 from miniature.train.data import pixels, scenes
-from miniature.train.run import WeightAverage, arguments, fit
+from miniature.train.run import WeightAverage, arguments, autocast, fit
 from miniature.world.language import caption, describe
 from miniature.world.scene import Scene
 
 BATCH = 16
-SCENES = 9_000  # seeds whose scenes are encoded once, and read again and again in new words
-MOST_THINGS = 1  # objects in a scene; raise it once the weights draw these well
+SCENES = 4_500  # seeds whose scenes are encoded once, and read again and again in new words
+MOST_THINGS = 2  # objects in a scene; raise it once the weights draw these well
 COMPLETE = 0.75  # share of captions that say everything
 TOKENS = 24  # of a prompt; StickerWorld's longest captions have 20
 UNTOLD = 0.1  # share of samples without a caption, for classifier-free guidance
@@ -101,7 +101,7 @@ def encode(vae: AutoencoderTiny, batch: list[Scene], device: str) -> Tensor:
     kept = Path(tempfile.gettempdir()) / f"sightloop-latents-{key}.safetensors"
     if kept.exists():
         return load_file(kept)["latents"]
-    with torch.autocast(device, torch.bfloat16):
+    with autocast(device):
         parts = [
             vae.encode(pixels(batch[i : i + 50]).to(device)).latents.float().cpu()
             for i in range(0, len(batch), 50)

@@ -23,6 +23,7 @@ from numpy.typing import NDArray
 from safetensors.torch import load_file, save_file
 from torch import Tensor, nn
 
+from miniature.train.run import autocast
 from miniature.world.scene import Scene, boxes, draw, sample
 from miniature.world.splits import FIRST_SEED
 from miniature.world.vocabulary import BACKGROUNDS, OBJECTS
@@ -227,7 +228,7 @@ def train(steps: int, size: int, out: Path, *, rate: float, start: Path | None, 
         scenes, pictures, places = batch(FIRST_SEED["judge"] + skip + step * size, size)
         pictures, places = soften(pictures, places, rng)
         pictures, changed = exchange(pictures, rng)
-        with torch.autocast("cpu", torch.bfloat16):
+        with autocast("cpu"):
             said = network(pictures.to(memory_format=torch.channels_last))
         wrong = loss(said, targets(scenes, places, changed))
         optimizer.zero_grad()

@@ -37,6 +37,16 @@ def arguments(description: str, minutes: float) -> argparse.Namespace:
     return options
 
 
+def multiplies_bfloat16(device: str) -> bool:
+    """Whether the hardware does; a CPU that does not takes ten times as long."""
+    return device != "cpu" or bool(torch.cpu.get_capabilities().get("avx512_bf16"))
+
+
+def autocast(device: str) -> torch.autocast:
+    """Bfloat16 where the hardware multiplies in it."""
+    return torch.autocast(device, torch.bfloat16, enabled=multiplies_bfloat16(device))
+
+
 def fit(
     parameters: Iterable[nn.Parameter],
     loss: Callable[[int], dict[str, Tensor]],
@@ -56,7 +66,7 @@ def fit(
     Args:
         parameters: what the optimizer (AdamW) moves.
         loss: step number -> named terms, each a scalar; their sum is minimised. Called under
-            bfloat16 autocast.
+            `autocast`.
         save: writes the weights; called every five minutes and at the end.
         options: from `arguments`.
         log: JSON lines, one a minute: step, seconds, samples per second, mean of each term.
@@ -89,10 +99,10 @@ def fit(
         print(line, flush=True)
 
     while (spent := (time.monotonic() - start) / (60 * options.minutes)) < 1:
-        factor = min(1.0, (step + 1) / WARM_UP) * (0.5 + 0.5 * math.cos(math.pi * spent))
+        factor = min(1.0, (step + 1) / warm_up) * (0.5 + 0.5 * math.cos(math.pi * spent))
         for group in optimizer.param_groups:
             group["lr"] = rate * factor
-        with torch.autocast(options.device, torch.bfloat16):
+        with autocast(options.device):
             terms = loss(step)
         total = torch.stack([term.float() for term in terms.values()]).sum()
         optimizer.zero_grad(set_to_none=True)
