@@ -9,8 +9,8 @@ from pydantic import JsonValue
 from agent.changes import compile_changes
 from agent.checklist import Claim, compile_checklist
 from agent.claims import follow
-from agent.conversing import Wishes
 from agent.plan import AnyTool, Call, Plan, draws
+from agent.turns import Wishes
 from tools.toolbox import Toolbox
 
 WORDED = {  # a tool that changes a picture, and its call in words that can be read as claims

@@ -12,8 +12,8 @@ from pathlib import Path
 
 from pydantic import Field, ValidationError
 
-from agent.conversing import Turn, Wishes
 from agent.store import Origin, Store
+from agent.turns import Turn, Wishes
 from tools.base import Record, explain
 from tools.errors import InvalidInput
 from tools.values import Image, load_image

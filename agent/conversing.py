@@ -18,7 +18,7 @@ from pydantic import JsonValue
 
 from agent.checklist import Claim
 from agent.messages import Message
-from tools.base import Record
+from agent.turns import Turn, Wishes
 from tools.errors import InvalidInput
 
 SCHEMA = """
@@ -44,28 +44,6 @@ LATER = (  # columns that stores made by earlier versions do not have
     ("handles", "turn", "INTEGER NOT NULL DEFAULT 0"),
     ("handles", "hidden", "INTEGER NOT NULL DEFAULT 0"),
 )
-
-
-class Wishes(Record):
-    """What a person struck from or added to the checklists of a conversation."""
-
-    struck: tuple[str, ...] = ()
-    added: tuple[Claim, ...] = ()
-
-    def amend(self, claims: tuple[Claim, ...]) -> tuple[Claim, ...]:
-        """A checklist without what was struck and with what was added."""
-        kept = [claim for claim in claims if claim.text not in self.struck]
-        return tuple(dict.fromkeys([*kept, *self.added]))
-
-
-class Turn(Record):
-    """One request and what came of it."""
-
-    number: int
-    state: str
-    request: str
-    reply: str | None = None
-    result: JsonValue = None
 
 
 def extend(database: sqlite3.Connection) -> None:

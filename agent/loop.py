@@ -16,7 +16,6 @@ from agent.aims import makes_pictures
 from agent.budget import Budget, MeteredToolbox
 from agent.checklist import Claim
 from agent.checkpoint import Checkpoint, restore
-from agent.conversing import Turn
 from agent.events import Done, Event, Failed
 from agent.graph import MOST_STEPS, compiled
 from agent.keeping import Keeper
@@ -26,6 +25,7 @@ from agent.state import RunResult
 from agent.steps import Steps
 from agent.store import Store, mended
 from agent.trace import Trace
+from agent.turns import Turn
 from tools.errors import InvalidInput, ToolError
 from tools.toolbox import Toolbox
 from tools.values import Image

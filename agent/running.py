@@ -14,7 +14,6 @@ from pydantic import Field
 from agent.act import Board
 from agent.budget import Budget
 from agent.checklist import Claim
-from agent.conversing import Wishes
 from agent.drawing import Candidate, Drawing
 from agent.events import ApprovalAsked, Event, ProgressMade, ToolFinished
 from agent.keeping import Keeper
@@ -23,6 +22,7 @@ from agent.plan import Plan
 from agent.planner import Planner
 from agent.rates import Arm, Rate
 from agent.state import CallRecord, RunResult, Stopped
+from agent.turns import Wishes
 from tools.base import Record
 from tools.toolbox import Toolbox
 
