@@ -34,6 +34,8 @@ def local(*, cores: float, host: str = "127.0.0.1", port: int = 8000) -> Iterato
     # On a busy machine Ray's processes are slow, not broken; by itself it gives up after 30 s.
     os.environ.setdefault("RAY_raylet_start_wait_time_s", "240")
     os.environ.setdefault("RAY_agent_register_timeout_ms", "240000")
+    # Ray gives its workers way to everything else; here they are what the machine is for.
+    os.environ.setdefault("RAY_worker_niceness", "0")
     _token()
     import ray
     from ray import serve

@@ -77,7 +77,7 @@ class Replica:
     """One process with some tools loaded."""
 
     def __init__(self, profile: Profile, group: Group, home: str) -> None:
-        """Load every tool that can be loaded; the others are absent, with the reason."""
+        """Begin to load the tools that are here; the others are absent, with the reason."""
         import ray
 
         self._node = ray.get_runtime_context().get_node_id()
@@ -87,6 +87,7 @@ class Replica:
         self._toolbox = LocalToolbox(mine, ResultCache(Path(home) / "cache"))
         self._absent = self._toolbox.absent()
         self._batchers = {name: self._batcher(name) for name in group.tools}
+        self._toolbox.warm([name for name in group.tools if name not in self._absent])
 
     def _batcher(self, name: str) -> Batcher:
         async def run(requests: Sequence[Record], progress: Progress) -> list[Record | ToolError]:
