@@ -83,7 +83,7 @@ def test_what_cannot_be_read_loses_no_words(face: Open) -> None:
 def test_a_conversation_is_there_again_in_another_session(face: Open) -> None:
     page = ended(face(LOOK).chat_input[0].set_value("hello").run())
     talk = page.session_state["session"].conversation
-    assert "hello" not in [one.value for one in face(LOOK).chat_message]
+    assert "hello" not in [one.value for one in face(LOOK).markdown]
     again = face(LOOK, talk=talk)
     assert again.session_state["session"].conversation == talk
     assert "hello" in [one.value for one in again.markdown]
@@ -92,6 +92,35 @@ def test_a_conversation_is_there_again_in_another_session(face: Open) -> None:
 def test_a_conversation_that_is_gone_is_said(face: Open) -> None:
     page = face(LOOK, talk="nothing")
     assert "not in the store" in page.error[0].value
+
+
+def test_the_model_page_says_what_is_alive_and_what_is_missing(face: Open) -> None:
+    face()
+    page = AppTest.from_function(_models, default_timeout=60).run()
+    assert not page.exception
+    assert any("| caption | ✅ ready |" in one.value for one in page.markdown)
+    assert any("segment" in one.value for one in page.info)
+
+
+def test_pictures_are_found_again_in_the_gallery(face: Open) -> None:
+    page = face(LOOK)
+    page.chat_input[0].set_value("what is this?").upload("a.png", png(), "image/png").run()
+    ended(page)
+    gallery = AppTest.from_function(_gallery, default_timeout=60).run()
+    assert not gallery.exception
+    assert [button.label for button in gallery.button] == ["Open"]
+
+
+def _models() -> None:
+    from ui.face import engine, modelpage
+
+    modelpage.show(engine.engine())
+
+
+def _gallery() -> None:
+    from ui.face import engine, gallery, session
+
+    gallery.show(engine.engine(), session.Session())
 
 
 def test_calls_that_can_run_at_once_stand_side_by_side() -> None:

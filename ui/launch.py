@@ -43,7 +43,8 @@ def ui(
         "server.maxUploadSize": 64,
         "browser.gatherUsageStats": False,
         "client.toolbarMode": "minimal",
-        "theme.primaryColor": "#4657d8",
+        "theme.light.primaryColor": "#4657d8",
+        "theme.dark.primaryColor": "#5b6cf0",
     }
     bootstrap.load_config_options(options)
     bootstrap.run(str(SCRIPT), False, [], options)

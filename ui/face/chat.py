@@ -7,8 +7,8 @@ from typing import Any
 
 import streamlit as st
 
-from agent.conversing import Turn
 from agent.state import RunResult
+from agent.turns import Turn
 from tools.errors import ToolError
 from tools.values import Image, load_image
 from ui.face import samples, timeline, workspace
@@ -106,7 +106,7 @@ def _welcome(engine: Engine, state: Session) -> None:
     for column, words in zip(st.columns(len(SUGGESTIONS)), SUGGESTIONS, strict=True):
         if column.button(words, width="stretch"):
             submit(engine, state, words)
-    st.markdown("##### Or begin with a sample picture")
+    st.markdown("## Or begin with a sample picture")
     for column, sample in zip(st.columns(4), samples.some(), strict=True):
         column.image(sample.png, width="stretch", caption=sample.text)
         if column.button("Describe it", key=f"sample{sample.seed}", width="stretch"):

@@ -18,7 +18,7 @@ def show(engine: Engine, state: Session, checks: list[Check]) -> None:
     talk = state.conversation
     assert talk is not None
     passed = sum(check.verdict == "pass" for check in checks)
-    st.markdown(f"##### {passed} of {len(checks)} checks pass" if checks else "##### No checks")
+    st.markdown(f"### {passed} of {len(checks)} checks pass" if checks else "### No checks")
     for number, check in enumerate(checks):
         chosen = state.claim == check.claim.text
         text = f"{SIGNS[check.verdict]} · {check.claim.text}"

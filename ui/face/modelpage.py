@@ -20,18 +20,14 @@ def show(engine: Engine) -> None:
     st.title("Models")
     st.write(f"Profile **{profile.name}**. {profile.description}")
     absent = engine.toolbox.absent()
-    rows = [
-        {
-            "tool": name,
-            "state": "missing" if name in absent else "ready",
-            "checkpoint": settings.checkpoint,
-            "device": settings.device,
-            "number format": settings.dtype,
-            "licence": weights.card(settings.checkpoint).licence,
-        }
-        for name, settings in profile.tools.items()
-    ]
-    st.dataframe(rows, hide_index=True, width="stretch")
+    lines = ["| tool | state | checkpoint | device | licence |", "|---|---|---|---|---|"]
+    for name, settings in profile.tools.items():
+        state = "❌ missing" if name in absent else "✅ ready"
+        licence = weights.card(settings.checkpoint).licence
+        lines.append(
+            f"| {name} | {state} | `{settings.checkpoint}` | {settings.device} | {licence} |"
+        )
+    st.markdown("\n".join(lines))  # a data frame would load pandas, seconds on a busy machine
     for name, why in absent.items():
         st.warning(f"**{name}** is not there: {why}")
     used = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / UNIT
@@ -49,7 +45,7 @@ def show(engine: Engine) -> None:
 def _world() -> None:
     from miniature.world import vocabulary
 
-    st.markdown("##### The miniature's world")
+    st.markdown("## The miniature's world")
     st.write(", ".join(sorted(kind.name for kind in vocabulary.KINDS)))
     st.write(f"in {', '.join(vocabulary.COLOURS)}; on {', '.join(vocabulary.BACKGROUNDS)}.")
     st.caption("Anything else, photos above all, needs another profile: `--profile sd15`.")

@@ -13,7 +13,11 @@ STYLE = """<style>
 .block-container {padding-top: 4.5rem; padding-bottom: 6rem; max-width: 84rem}
 [data-testid="stChatMessage"] {padding: .6rem .2rem}
 img {image-rendering: auto; border-radius: .5rem}
-[data-testid="stBaseButton-tertiary"] {justify-content: flex-start; text-align: left}
+[data-testid="stBaseButton-tertiary"], [data-testid="stBaseButton-tertiary"] div {
+  justify-content: flex-start; text-align: left}
+[data-testid="stCaptionContainer"], [data-testid="stImageCaption"] {opacity: 1; color: inherit}
+[data-testid="stCaptionContainer"] p, [data-testid="stImageCaption"] p {color: inherit}
+[data-testid="stMain"] h2, [data-testid="stMain"] h3 {font-size: 1.25rem}
 @media (max-width: 640px) {.block-container {padding-left: .8rem; padding-right: .8rem}}
 </style>"""
 
