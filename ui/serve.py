@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ipaddress
+import signal
 import time
 from contextlib import ExitStack
 from typing import Annotated
@@ -37,6 +38,8 @@ def serve(
     chosen = load_profile(profile)
     groups = ServingConfig.of(chosen).groups.values()
     cores = sum(group.cpus * (group.most_replicas or group.replicas) for group in groups)
+    signal.signal(signal.SIGTERM, signal.default_int_handler)  # a supervisor's way of Ctrl-C
+    signal.signal(signal.SIGINT, signal.default_int_handler)  # also where a shell had it ignored
     with ExitStack() as running:
         with progress(console) as bar:
             task = bar.add_task("starting Ray", total=None)
