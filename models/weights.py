@@ -6,6 +6,7 @@ import hashlib
 import json
 import re
 from functools import lru_cache
+from importlib import metadata
 from pathlib import Path
 from typing import NamedTuple
 
@@ -13,6 +14,7 @@ from models.errors import Unavailable
 
 ROOT = Path(__file__).resolve().parent.parent
 SUMS = ROOT / "miniature" / "weights" / "SHA256SUMS"
+PACKAGE = "package:"  # what an installed Python package brings, networks or plain algorithms
 
 _HUB_ID = re.compile(r"^[A-Za-z0-9][\w.-]*/[\w.-]+(@[\w./-]+)?$")
 _DESCRIBED = ("config.json", "model_index.json", "open_clip_config.json")
@@ -67,6 +69,12 @@ CARDS: dict[str, Card] = {
     "facebook/sam-vit-base": Card("masks", "Apache-2.0", _SAM),
     "Salesforce/blip-image-captioning-base": Card("captions", "BSD-3-Clause", _BLIP),
     "Salesforce/blip-vqa-base": Card("answers", "BSD-3-Clause", _BLIP),
+    "package:rapidocr": Card(
+        "text in pictures", "Apache-2.0", "Cui et al. 2025, arXiv:2507.05595; PP-OCR in ONNX"
+    ),
+    "package:opencv-python-headless": Card(
+        "edges", "Apache-2.0", "Canny 1986, doi:10.1109/TPAMI.1986.4767851"
+    ),
 }
 
 
@@ -80,11 +88,14 @@ def locate(checkpoint: str) -> Path:
 
     Args:
         checkpoint: a folder relative to the install root, an absolute folder, or a hub id,
-            "owner/name" or "owner/name@revision", which is looked up in the local hub cache.
+            "owner/name" or "owner/name@revision", which is looked up in the local hub cache,
+            or "package:NAME", an installed Python package: the folder that it lies in.
 
     Raises:
         Unavailable: it is not here; says how to get it.
     """
+    if checkpoint.startswith(PACKAGE):
+        return Path(str(_package(checkpoint).locate_file("")))
     folder = ROOT / Path(checkpoint).expanduser()
     if folder.is_dir():
         if not any((folder / name).is_file() for name in _DESCRIBED):
@@ -118,13 +129,14 @@ def architecture(folder: Path) -> str:
 
 
 def expect(checkpoint: str, *classes: str) -> Path:
-    """The folder of a checkpoint of one of these classes.
+    """The folder of a checkpoint of one of these classes, or one of these packages.
 
     Raises:
         Unavailable: it is not here, or of another class.
     """
     folder = locate(checkpoint)
-    if (found := architecture(folder)) not in classes:
+    found = checkpoint if checkpoint.startswith(PACKAGE) else architecture(folder)
+    if found not in classes:
         raise Unavailable(
             f"checkpoint {checkpoint!r} is {'a ' + found if found else 'of no known class'}; "
             f"this tool needs {' or '.join(classes)}: name another one in the profile"
@@ -136,11 +148,13 @@ def digest(checkpoint: str) -> str:
     """What tells these weights from all others, 64 hex characters.
 
     Of a folder, SHA-256 over the names and contents of its safetensors, JSON and text files;
-    of a hub snapshot, SHA-256 of its id and commit.
+    of a hub snapshot, SHA-256 of its id and commit; of a package, of its name and version.
 
     Raises:
         Unavailable: it is not here.
     """
+    if checkpoint.startswith(PACKAGE):
+        return hashlib.sha256(f"{checkpoint}@{_package(checkpoint).version}".encode()).hexdigest()
     folder = locate(checkpoint)
     if folder.parent.name == "snapshots":
         return hashlib.sha256(f"{checkpoint.partition('@')[0]}@{folder.name}".encode()).hexdigest()
@@ -207,6 +221,16 @@ def pull(checkpoint: str) -> Path:
             f"checkpoint {checkpoint!r} could not be fetched: {first}; check the network and the id"
         ) from error
     return Path(path)
+
+
+def _package(checkpoint: str) -> metadata.Distribution:
+    name = checkpoint.removeprefix(PACKAGE)
+    try:
+        return metadata.distribution(name)
+    except (metadata.PackageNotFoundError, ValueError) as error:
+        raise Unavailable(
+            f"the Python package {name!r} is not installed; `pip install {name}` brings it"
+        ) from error
 
 
 def _snapshot(checkpoint: str) -> Path:

@@ -157,11 +157,22 @@ def test_pickled_weights_are_not_read(copy: Path) -> None:
         ("gone", "is missing"),
         ("nobody/nothing", "is not on this machine; `sightloop models pull nobody/nothing`"),
         ("nobody/nothing@main", "is not on this machine"),
+        ("package:no-such-thing", "not installed; `pip install no-such-thing` brings it"),
+        ("package:", "is not installed"),
     ],
 )
 def test_a_checkpoint_that_is_not_here_says_how_to_get_it(checkpoint: str, says: str) -> None:
     with pytest.raises(Unavailable, match=says):
         weights.locate(checkpoint)
+
+
+def test_an_installed_package_is_a_checkpoint() -> None:
+    assert (weights.pull("package:rapidocr") / "rapidocr").is_dir()
+    both = {weights.verify(f"package:{name}") for name in ("rapidocr", "opencv-python-headless")}
+    assert {len(digest) for digest in both} == {64}
+    assert len(both) == 2
+    with pytest.raises(Unavailable, match="is a package:rapidocr; this tool needs CLIPModel"):
+        clip.load("package:rapidocr", "cpu", "auto")
 
 
 def test_pulling_without_a_network_says_so() -> None:

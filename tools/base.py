@@ -111,7 +111,7 @@ class Tool(ABC, Generic[In, Out]):
         """Bring the network into memory, once per process.
 
         Args:
-            checkpoint: a folder relative to the install root, an absolute folder, or a hub id.
+            checkpoint: as in `weights.locate`: a folder, a hub id, or "package:NAME".
             device: "auto", "cpu", "cuda", "cuda:1".
             dtype: "auto", "float32", "bfloat16", "float16".
 

@@ -20,7 +20,7 @@ class ToolProfile(Record):
     """How one tool is served."""
 
     checkpoint: str = Field(
-        min_length=1, description="folder relative to the install root, or hub id with @revision"
+        min_length=1, description="folder relative to the install root, hub id, or package:NAME"
     )
     device: str = Field("auto", pattern=r"^(auto|cpu|cuda(:\d+)?|mps)$")
     dtype: Dtype = "auto"
