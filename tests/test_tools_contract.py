@@ -8,7 +8,10 @@ from typing import Any
 
 import numpy as np
 import pytest
+from PIL import Image as PIL
+from PIL import ImageDraw, ImageFont
 
+from models.weights import PACKAGE
 from tools.base import Record, Tool
 from tools.cache import pictures_in
 from tools.errors import InvalidInput, ToolError, Unavailable
@@ -20,6 +23,8 @@ NOISE, WIDE, SLIVER = (
     Image.from_pixels(RNG.integers(0, 255, shape, dtype=np.uint8))
     for shape in ((40, 40, 3), (24, 70, 3), (1, 90, 3))
 )
+LETTERS = PIL.new("RGB", (120, 40), "white")
+ImageDraw.Draw(LETTERS).text((10, 6), "Exit 24", "black", ImageFont.load_default(24))
 
 # tool, checkpoints, requests that work, arguments that types refuse
 CASES: dict[str, tuple[list[str], list[dict[str, Any]], dict[str, Any]]] = {
@@ -63,6 +68,16 @@ CASES: dict[str, tuple[list[str], list[dict[str, Any]], dict[str, Any]]] = {
             {"image": SLIVER, "everything": True},
         ],
         {"image": NOISE, "boxes": []},
+    ),
+    "ocr": (
+        ["package:rapidocr"],
+        [{"image": NOISE}, {"image": Image.from_pil(LETTERS)}],
+        {"image": "img1"},
+    ),
+    "edges": (
+        ["package:opencv-python-headless"],
+        [{"image": NOISE}, {"image": WIDE, "low": 0, "high": 1}, {"image": SLIVER}],
+        {"image": NOISE, "low": -1},
     ),
     "score": (
         ["clip"],
@@ -170,7 +185,8 @@ def loaded(tiny: Path) -> Callable[[str, str], Tool[Any, Any]]:
         parts = {part: str(tiny / PARTS[part]) for part in kind.needs}
         # an untrained detector is sure of nothing
         tool = kind({"threshold": 0.0} if "ground" in parts else {}, parts)
-        tool.load(str(tiny / checkpoint), "cpu", "auto")
+        packaged = checkpoint.startswith(PACKAGE)
+        tool.load(checkpoint if packaged else str(tiny / checkpoint), "cpu", "auto")
         return tool
 
     return load
