@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from pathlib import Path
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 import torch
@@ -25,7 +25,7 @@ class Line(NamedTuple):
 
 
 class Ocr:
-    """Finds lines, turns them upright, reads them; Chinese, English and other Latin script."""
+    """Finds lines, turns them upright, reads them: Chinese, Japanese and Latin script."""
 
     def __init__(self, folder: Path) -> None:
         # Its own import is heavy, and fails where the package was installed without ONNX Runtime.
@@ -53,11 +53,11 @@ class Ocr:
         return [self._lines(pixels, threshold) for pixels in pictures]
 
     def _lines(self, pixels: NDArray[np.uint8], threshold: float) -> tuple[Line, ...]:
-        found = self._engine(
+        found: Any = self._engine(
             np.ascontiguousarray(pixels[..., ::-1]),  # it wants BGR
             use_det=True, use_cls=True, use_rec=True, text_score=threshold,
         )  # fmt: skip
-        if not found.txts:
+        if not getattr(found, "txts", None):  # what finds nothing answers in another class
             return ()
         height, width = pixels.shape[:2]
         corners = np.clip(np.asarray(found.boxes, np.float64), 0, (width, height))  # (N, 4, 2)
