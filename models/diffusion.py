@@ -63,6 +63,8 @@ class Diffusion:
         side = pipeline.unet.config.sample_size * pipeline.vae_scale_factor
         self.size_wh: tuple[int, int] = (side, side)
         """What it was trained to draw, width and height in pixels."""
+        self.places_things: bool = diffusion_layout.is_gated(pipeline.unet)
+        """Whether `draw` takes things with their places."""
 
     def room(self, size_wh: tuple[int, int]) -> int:
         """How many pictures of a size memory holds at once: 16, fewer above 256x256."""
@@ -98,7 +100,7 @@ class Diffusion:
         """
         more: dict[str, Any] = {"width": size_wh[0], "height": size_wh[1]}
         if things:
-            self._need(diffusion_layout.is_gated(self._pipeline.unet), "place things")
+            self._need(self.places_things, "place things")
             told = diffusion_layout.tokens(self._pipeline, things, guided=guidance > 1)
             more["cross_attention_kwargs"] = {"gligen": told}
         if self.channels == 4:

@@ -25,6 +25,17 @@ class DrawOptions(Record):
     guidance: float = Field(7.5, ge=0, le=30, description="when a request names none")
 
 
+class PaintOptions(DrawOptions):
+    """Set in the profile of a tool that paints into a part of a picture."""
+
+    share: float | None = Field(
+        None,
+        gt=0,
+        le=1,
+        description="of its window's side that the part takes; none: the network's own scale",
+    )
+
+
 class DrawInput(Record):
     """How to draw; every drawing tool takes these."""
 

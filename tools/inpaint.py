@@ -9,7 +9,7 @@ from pydantic import Field
 
 from tools import region
 from tools.base import Record, Text
-from tools.drawing import DrawInput, Hand
+from tools.drawing import DrawInput, Hand, PaintOptions
 from tools.values import Box, Image, Mask
 
 if TYPE_CHECKING:
@@ -51,6 +51,8 @@ class Inpaint(Hand[InpaintInput, ChangeOutput]):
     name = "inpaint"
     input = InpaintInput
     output = ChangeOutput
+    options_type = PaintOptions
+    options: PaintOptions
 
     def check(self, request: InpaintInput) -> None:
         region.wanted(request.image, request.mask, request.boxes)
@@ -60,7 +62,8 @@ class Inpaint(Hand[InpaintInput, ChangeOutput]):
 
         where = region.wanted(request.image, request.mask, request.boxes)
         order = Order(request.prompt, "", request.seed)
-        return painted(self._model, request.image, where, order, self.manner(request), reports[0])
+        manner, share = self.manner(request), self.options.share
+        return painted(self._model, request.image, where, order, manner, reports[0], share=share)
 
 
 def painted(
@@ -70,10 +73,16 @@ def painted(
     order: Order,
     manner: Manner,
     on_step: OnStep | None,
+    *,
+    share: float | None = None,
 ) -> ChangeOutput:
-    """Paint a region, bool (H, W), of a picture; what every tool does that changes a part."""
+    """Paint a region, bool (H, W), of a picture; what every tool does that changes a part.
+
+    Args:
+        share: as in PaintOptions.
+    """
     side = model.size_wh[0]
-    window = region.window(where, side)
+    window = region.around(where, share) if share else region.window(where, side)
     made = model.paint(
         order,
         region.cut(image.pixels, window, side),

@@ -5,16 +5,22 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
+import numpy as np
 from pydantic import Field
 
+from tools import region
 from tools.base import Record, Text
-from tools.drawing import DrawInput, Hand
+from tools.drawing import LAST_SEED, DrawInput, Hand, PaintOptions
 from tools.errors import InvalidInput
 from tools.generate import GenerateOutput
+from tools.inpaint import painted
 from tools.values import Box, Image
 
 if TYPE_CHECKING:
     from models.diffusion import OnStep
+
+ALONE = 0.5  # share of its window's side that a thing takes, where the profile says nothing
+APART = 1009  # between the seeds of two things of a picture
 
 
 class Placed(Record):
@@ -38,19 +44,23 @@ class LayoutInput(DrawInput):
 class Layout(Hand[LayoutInput, GenerateOutput]):
     """Draw a picture with each thing in the box given for it.
 
-    GLIGEN, Li et al. 2023 (arXiv:2301.07093).
+    A U-Net with gated attention is told the boxes (GLIGEN, Li et al. 2023, arXiv:2301.07093).
+    With any other the words decide the ground, and each thing is painted into its box in turn,
+    in a window that shows it as large as the network draws things by themselves.
 
     Raises:
         InvalidInput: a box is empty or leaves the picture.
-        Unavailable: the checkpoint is not on this machine, or takes no layouts.
+        Unavailable: the checkpoint is not on this machine.
     """
 
     name = "layout"
     input = LayoutInput
     output = GenerateOutput
+    options_type = PaintOptions
+    options: PaintOptions
 
     def rounds(self, request: LayoutInput) -> int:
-        return request.n
+        return request.n * self._drawings(request)
 
     def check(self, request: LayoutInput) -> None:
         if request.width is None or request.height is None:
@@ -58,29 +68,78 @@ class Layout(Hand[LayoutInput, GenerateOutput]):
         _places(request, (request.width, request.height))
 
     def one(self, request: LayoutInput, reports: Sequence[OnStep | None]) -> GenerateOutput:
-        from models.diffusion import Order, Place
-
         width, height = self._model.size_wh
         size_wh = (request.width or width, request.height or height)
-        places = [Place(phrase, box) for phrase, box in _places(request, size_wh)]
-        steps, guidance = self.manner(request)
+        places = _places(request, size_wh)
+        each = self._drawings(request)
+        images = []
+        for i in range(request.n):
+            told = reports[i * each : (i + 1) * each]
+            if self._model.places_things:
+                shares = [(phrase, _shares(box, size_wh)) for phrase, box in places]
+                images.append(self._drawn(request, request.seed + i, size_wh, told[0], shares))
+            else:
+                images.append(self._painted(request, request.seed + i, size_wh, told, places))
         seeds = tuple(request.seed + i for i in range(request.n))
-        images = [
-            self._model.draw(
-                [Order(request.prompt, request.negative_prompt, seed)],
-                steps=steps,
-                guidance=guidance,
-                size_wh=size_wh,
-                things=places,
-                on_step=on_step,
-            )[0]
-            for seed, on_step in zip(seeds, reports, strict=True)
-        ]
-        return GenerateOutput(images=tuple(map(Image.from_pixels, images)), seeds=seeds)
+        return GenerateOutput(images=tuple(images), seeds=seeds)
+
+    def _drawings(self, request: LayoutInput) -> int:
+        """Runs of the network for one picture."""
+        return 1 if self._model.places_things else 1 + len(request.things)
+
+    def _drawn(
+        self,
+        request: LayoutInput,
+        seed: int,
+        size_wh: tuple[int, int],
+        on_step: OnStep | None,
+        things: Sequence[tuple[str, Box]] = (),
+    ) -> Image:
+        from models.diffusion import Order, Place
+
+        steps, guidance = self.manner(request)
+        (made,) = self._model.draw(
+            [Order(request.prompt, request.negative_prompt, seed)],
+            steps=steps,
+            guidance=guidance,
+            size_wh=size_wh,
+            things=[Place(phrase, box) for phrase, box in things],
+            on_step=on_step,
+        )
+        return Image.from_pixels(made)
+
+    def _painted(
+        self,
+        request: LayoutInput,
+        seed: int,
+        size_wh: tuple[int, int],
+        reports: Sequence[OnStep | None],
+        places: Sequence[tuple[str, Box]],
+    ) -> Image:
+        from models.diffusion import Order
+
+        image = _ground(self._drawn(request, seed, size_wh, reports[0]))
+        for i, (phrase, box) in enumerate(places):
+            # noise of its own for each: twins would look the same, faults too
+            order = Order(phrase, request.negative_prompt, (seed + APART * i) % LAST_SEED)
+            where = region.filled(size_wh, [box])
+            manner, share = self.manner(request), self.options.share or ALONE
+            image = painted(
+                self._model, image, where, order, manner, reports[1 + i], share=share
+            ).image
+        return image
+
+
+def _ground(image: Image) -> Image:
+    """A picture of one colour: the median of its border, where things rarely stand."""
+    rows, columns = image.pixels[[0, 1, -2, -1]], image.pixels[:, [0, 1, -2, -1]]
+    border = np.concatenate([rows.reshape(-1, 3), columns.reshape(-1, 3)])
+    colour = np.median(border, axis=0).astype(np.uint8)
+    return Image.from_pixels(np.broadcast_to(colour, image.pixels.shape).copy())
 
 
 def _places(request: LayoutInput, size_wh: tuple[int, int]) -> list[tuple[str, Box]]:
-    """Phrases with boxes as shares of the picture; a box is cut at its border.
+    """Phrases with boxes in pixels; a box is cut at the picture's border.
 
     Raises:
         InvalidInput: nothing of a box lies inside.
@@ -94,8 +153,14 @@ def _places(request: LayoutInput, size_wh: tuple[int, int]) -> list[tuple[str, B
             raise InvalidInput(
                 f"box {thing.box} of {thing.phrase!r} is not inside the picture of {width}x{height}"
             )
-        found.append((thing.phrase, (x0 / width, y0 / height, x1 / width, y1 / height)))
+        found.append((thing.phrase, (x0, y0, x1, y1)))
     return found
+
+
+def _shares(box: Box, size_wh: tuple[int, int]) -> Box:
+    """A box as shares of width and height."""
+    (x0, y0, x1, y1), (width, height) = box, size_wh
+    return x0 / width, y0 / height, x1 / width, y1 / height
 
 
 TOOL = Layout

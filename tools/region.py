@@ -93,6 +93,14 @@ def window(region: NDArray[np.bool_], side: int) -> Window:
     return Window(x, y, side)
 
 
+def around(region: NDArray[np.bool_], share: float) -> Window:
+    """The square with a region in its middle, the region's longer side a share of its own."""
+    rows, columns = np.flatnonzero(region.any(1)), np.flatnonzero(region.any(0))
+    x0, x1, y0, y1 = columns[0], columns[-1] + 1, rows[0], rows[-1] + 1
+    side = max(8, round(max(x1 - x0, y1 - y0) / share))
+    return Window(int(x0 + x1 - side) // 2, int(y0 + y1 - side) // 2, side)
+
+
 def cut(pixels: Pixels, where: Window, side: int) -> Pixels:
     """What a network sees: RGB, uint8, (side, side, 3)."""
     (top, bottom, left, right), inside = _reach(pixels.shape, where)
