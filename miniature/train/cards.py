@@ -47,7 +47,7 @@ SUBJECTS = (
         "DPM-Solver++.",
         "python -m miniature.train.vae --minutes 24; "
         "python -m miniature.train.diffusion --minutes 14 (time steps drawn as "
-        "1000 u^0.25, rate 1e-3), then --minutes 6.5 (u^0.6, rate 6e-4); "
+        "1000 u^0.25, rate 1e-3), then --minutes 6.5, 12 and 12 (u^0.6, rate 6e-4); "
         "one thread, scenes of one object only",
         "train.jsonl",
         (

@@ -33,8 +33,8 @@ from miniature.world.language import caption, describe
 from miniature.world.scene import Scene
 
 BATCH = 16
-SCENES = 4_500  # seeds whose scenes are encoded once, and read again and again in new words
-MOST_THINGS = 2  # objects in a scene; raise it once the weights draw these well
+SCENES = 9_000  # seeds whose scenes are encoded once, and read again and again in new words
+MOST_THINGS = 1  # objects in a scene; raise it once the weights draw these well
 COMPLETE = 0.75  # share of captions that say everything
 TOKENS = 24  # of a prompt; StickerWorld's longest captions have 20
 UNTOLD = 0.1  # share of samples without a caption, for classifier-free guidance
