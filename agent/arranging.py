@@ -16,9 +16,7 @@ from agent import words
 from agent.checklist import Claim
 from tools.values import Box
 
-FILLED = 0.86  # share of its cell that a thing takes, at most
-LARGEST = 0.5  # share of the picture's shorter side
-SIZES = {"small": 0.31, "large": 0.5}
+SIZES = {"small": 0.31, "large": 0.5}  # shares of the picture's shorter side
 MOST = 16  # things; more would be too small to see
 FREE_SIDES = (0.45, 0.36, 0.3, 0.22)  # sides tried for a box in free space, shares of the picture
 
@@ -149,16 +147,21 @@ def _in_cell(
     step_x, step_y = width / across, height / down
     placed = []
     for number, unit in enumerate(units):
-        side = min(step_x, step_y) * FILLED
-        side = min(side, min(size_wh) * (unit.side or LARGEST))
+        share = unit.side or SIZES["large" if grid[0] * grid[1] * len(units) <= 2 else "small"]
+        side = min(math.floor(min(step_x, step_y)), _grain(share * min(size_wh)))
         x = cell[0] * width + (number % across + 0.5) * step_x
         y = cell[1] * height + (number // across + 0.5) * step_y
         x += (step_x - side) / 2 * rng.uniform(-0.6, 0.6)
         y += (step_y - side) / 2 * rng.uniform(-0.6, 0.6)
-        corners = (x - side / 2, y - side / 2, x + side / 2, y + side / 2)
-        x0, y0, x1, y1 = (float(round(corner)) for corner in corners)
-        placed.append(Placed(unit.phrase, (x0, y0, x1, y1)))
+        x0 = float(min(round((x - side / 2) / 8) * 8, size_wh[0] - side))
+        y0 = float(min(round((y - side / 2) / 8) * 8, size_wh[1] - side))
+        placed.append(Placed(unit.phrase, (x0, y0, x0 + side, y0 + side)))
     return placed
+
+
+def _grain(length: float) -> int:
+    """The nearest multiple of 8 px, the cell of a latent: a box between two is drawn blurred."""
+    return max(8, round(length / 8) * 8)
 
 
 def free_box(

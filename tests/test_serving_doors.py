@@ -68,7 +68,9 @@ def client(front: Front) -> Iterator[TestClient]:
         yield found
 
 
-def upload(client: TestClient, data: bytes | None = None, **headers: str) -> str:
+def upload(
+    client: TestClient, data: bytes | None = None, headers: dict[str, str] | None = None
+) -> str:
     answer = client.post("/v1/pictures", content=data or png(), headers=headers)
     assert answer.status_code == 201, answer.text
     identity: str = answer.json()["id"]
@@ -109,7 +111,7 @@ def test_a_run_tells_its_events_and_again_from_where_a_reader_stopped(client: Te
 def test_each_key_has_its_own_pictures_and_runs(front: Front, client: TestClient) -> None:
     keys = [front.keys.add(name) for name in ("a", "b")]
     one, other = ({"authorization": f"Bearer {key}"} for key in keys)
-    identity = upload(client, **one)
+    identity = upload(client, headers=one)
     assert client.get(f"/v1/pictures/{identity}", headers=one).status_code == 200
     assert client.get(f"/v1/pictures/{identity}", headers=other).status_code == 404
     run = client.post("/v1/runs", json={"request": "hi"}, headers=one).json()

@@ -17,7 +17,6 @@ from ui.pictures import read_pictures, shown
 from ui.specialists import JsonOption, ProfileOption, open_toolbox
 
 if TYPE_CHECKING:
-
     from tools.index.catalogue import Catalogue, Vectors
     from tools.values import Pixels
 
