@@ -43,7 +43,6 @@ CARDS: dict[str, Card] = {
     "miniature/weights/stable-diffusion": Card("text to picture", _OURS, _DIFFUSION),
     "miniature/weights/clip": Card("picture-text similarity", _OURS, _CLIP),
     "miniature/weights/owl": Card("open-vocabulary detection", _OURS, _OWL),
-    "miniature/weights/sam": Card("masks", _OURS, _SAM),
     "miniature/weights/blip": Card("captions and answers", _OURS, _BLIP),
     "stable-diffusion-v1-5/stable-diffusion-v1-5": Card(
         "text to picture", "CreativeML OpenRAIL-M", _DIFFUSION

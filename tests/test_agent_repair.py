@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -252,8 +252,12 @@ async def run(
 
 
 @pytest.fixture
-def store(tmp_path: Path) -> Store:
-    return Store(tmp_path / "store")
+def store(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Store]:
+    """A store before anybody measured anything: what ships was measured with other tools."""
+    monkeypatch.setattr(rates, "SHIPPED", tmp_path / "none.json")
+    rates.shipped.cache_clear()
+    yield Store(tmp_path / "store")
+    rates.shipped.cache_clear()
 
 
 @pytest.mark.parametrize(

@@ -84,7 +84,7 @@ def test_the_requests_are_many_and_of_every_kind() -> None:
     assert kinds.count("question") >= 70
     assert {"two-step", "chat", "impossible"} < set(kinds)
     known = {"generate", "caption", "vqa", "ground", "score", "classify"}
-    assert {tool for one in requests for way in one.sequences for tool in way} == known
+    assert {tool for one in requests for way in one.sequences for tool in way} > known
 
 
 def line(number: int, *, single: bool, best: bool, loop: bool, stopped: str) -> stickereval.Line:
