@@ -104,7 +104,7 @@ def card(subject: Subject) -> str:
     lines = (WEIGHTS / subject.folder / subject.log).read_text().splitlines()
     last = json.loads(lines[-1])
     losses = {k: v for k, v in last.items() if k not in ("step", "seconds", "samples_per_s")}
-    rows = "\n".join(f"| {words} | {figure(path)} |" for words, path in subject.figures)
+    rows = "".join(f"| {words} | {figure(path)} |\n" for words, path in subject.figures)
     return f"""# {subject.title}
 
 {subject.text}
@@ -114,8 +114,7 @@ def card(subject: Subject) -> str:
 | made by | `{subject.recipe}` |
 | data | {DATA} |
 | last run | {last["step"]} steps, {last["seconds"] / 60:.0f} minutes; loss {losses} |
-{rows}
-| licence | {LICENCE} |
+{rows}| licence | {LICENCE} |
 
 For StickerWorld pictures only: outside it the network knows nothing. Each run of the recipe goes
 on from these weights; `{subject.log}` holds the log of all runs.
