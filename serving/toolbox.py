@@ -14,6 +14,7 @@ from tools.cache import pictures_in
 from tools.errors import InvalidInput, ToolError, Unavailable
 from tools.profile import Profile
 from tools.registry import discover
+from tools.toolbox import Toolbox
 from tools.values import Image
 
 if TYPE_CHECKING:
@@ -26,7 +27,7 @@ class Busy(Unavailable):
     """All replicas have as much to do as they may; later it may work."""
 
 
-class ServeToolbox:
+class ServeToolbox(Toolbox):
     """A toolbox whose tools run in Ray Serve replicas.
 
     Pictures go as ids. A call whose replica died is made again; one that is cancelled here is
@@ -91,12 +92,6 @@ class ServeToolbox:
     def checkpoint_digest(self, name: str) -> str:
         self.tool(name)
         return self._digests[name]
-
-    async def call(self, name: str, input: Record, progress: Progress | None = None) -> Record:  # noqa: A002
-        (result,) = await self.call_many(name, [input], progress)
-        if isinstance(result, ToolError):
-            raise result
-        return result
 
     async def call_many(
         self, name: str, inputs: Sequence[Record], progress: Progress | None = None

@@ -44,7 +44,10 @@ class Toolbox(Protocol):
         Raises:
             ToolError: it gave no answer.
         """
-        ...
+        (result,) = await self.call_many(name, [input], progress)
+        if isinstance(result, ToolError):
+            raise result
+        return result
 
     async def call_many(
         self, name: str, inputs: Sequence[Record], progress: Progress | None = None
@@ -57,7 +60,7 @@ class _Stopped(Exception):  # noqa: N818 - it ends work that nobody waits for; n
     """Raised inside a worker when its caller was cancelled."""
 
 
-class LocalToolbox:
+class LocalToolbox(Toolbox):
     """A toolbox in this process.
 
     Tools load at their first call. Each device has one worker thread: on a CPU every network
@@ -105,12 +108,6 @@ class LocalToolbox:
 
     def checkpoint_digest(self, name: str) -> str:
         return weights.digest(self._settings(name).checkpoint)
-
-    async def call(self, name: str, input: Record, progress: Progress | None = None) -> Record:  # noqa: A002
-        (result,) = await self.call_many(name, [input], progress)
-        if isinstance(result, ToolError):
-            raise result
-        return result
 
     async def call_many(
         self, name: str, inputs: Sequence[Record], progress: Progress | None = None
