@@ -250,7 +250,8 @@ async def test_a_killed_run_goes_on_and_nothing_is_lost(tmp_path: Path, after: i
     for (identity,) in sqlite3.connect(root / "store.sqlite").execute("SELECT id FROM pictures"):
         assert isinstance(store.get(identity), Image)
     planner = Scripted(drawing(seed=1))
-    stream = loop.resume(talk, toolbox=tools(), planner=planner, store=store)
+    whole = HereToolbox(Generate, Ground, Vqa, Classify)
+    stream = loop.resume(talk, toolbox=whole, planner=planner, store=store)
     made = [event async for event in stream]
     assert isinstance(made[-1], Done)
     assert made[-1].result.stopped == "passed"
