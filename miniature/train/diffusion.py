@@ -34,7 +34,7 @@ from miniature.world.scene import Scene
 
 BATCH = 16
 SCENES = 9_000  # seeds whose scenes are encoded once, and read again and again in new words
-MOST_THINGS = 4  # objects in a scene; one alone is the place to begin, for a network that draws nothing yet
+MOST_THINGS = 1  # objects in a scene; raise it once the weights draw these well
 COMPLETE = 0.75  # share of captions that say everything
 TOKENS = 24  # of a prompt; StickerWorld's longest captions have 20
 UNTOLD = 0.1  # share of samples without a caption, for classifier-free guidance
