@@ -13,6 +13,7 @@ from torch import nn
 from miniature.train import blip, clip, owl
 from miniature.train.data import bert_tokenizer, clip_tokenizer, pixels, scenes, softened
 from miniature.train.run import WeightAverage, fit
+from miniature.train.shown import shown
 from miniature.world.splits import held_out_colours
 
 
@@ -62,8 +63,9 @@ def test_the_detector_is_never_asked_for_held_out_colours() -> None:
 
 def test_every_object_has_a_patch_that_answers_for_it() -> None:
     batch = scenes(0, 16)
-    asked = owl.phrases(batch, np.random.default_rng(0))
-    labels, found, _ = owl.targets(batch, asked)
+    rng = np.random.default_rng(0)
+    asked = owl.phrases(batch, rng)
+    labels, found, _ = owl.targets(batch, shown(batch, rng), asked)
     for row, scene in enumerate(batch):
         said = {asked[i] for i in labels[row].any(0).nonzero().flatten().tolist()}
         assert {(thing.name, None) for thing in scene.things} <= said
@@ -78,6 +80,23 @@ def test_softening_leaves_its_input_and_its_range_alone() -> None:
     assert y.shape == x.shape
     assert float(y.abs().max()) <= 1
     assert not torch.equal(x, y)
+
+
+def test_what_is_shown_otherwise_keeps_true_boxes_and_masks() -> None:
+    batch = scenes(0, 24)
+    seen = shown(batch, np.random.default_rng(0))
+    assert seen.pixels.shape == (24, 3, 128, 128)
+    assert float(seen.pixels.abs().max()) <= 1
+    lengths = set()
+    for scene, boxes, masks in zip(batch, seen.boxes, seen.masks, strict=True):
+        assert len(boxes) == len(masks) == len(scene.things)
+        for box, mask in zip(boxes, masks, strict=True):
+            rows, columns = mask.nonzero().T
+            tight = torch.stack([columns.min(), rows.min(), columns.max() + 1, rows.max() + 1])
+            assert float((box - tight).abs().max()) < 2  # half a pixel of blur at each edge
+            lengths.add(round(float((box[2:] - box[:2]).max())))
+    assert min(lengths) < 32 < 72 < max(lengths)
+    assert len(lengths) > 12
 
 
 def test_tokenizers_know_every_word_and_start_the_same_each_time() -> None:

@@ -14,7 +14,7 @@ from torch import Tensor
 from transformers import BertTokenizer, CLIPTokenizer
 
 from miniature.world.language import corpus
-from miniature.world.scene import CANVAS, Scene, boxes, draw, sample
+from miniature.world.scene import Scene, draw, sample
 
 CORPUS = 4000  # scenes whose sentences the tokenizers are trained on
 TEXT_LENGTH = 32  # tokens, of every text tower
@@ -28,8 +28,12 @@ def scenes(first: int, count: int, *, composed: bool = False) -> list[Scene]:
 
 def pixels(batch: Sequence[Scene]) -> Tensor:
     """Pictures of the scenes: (B, 3, 128, 128) float32 in [-1, 1]."""
-    drawn = torch.from_numpy(np.stack([draw(scene) for scene in batch]))
-    return drawn.permute(0, 3, 1, 2).float().div(127.5).sub(1)
+    return scaled(np.stack([draw(scene) for scene in batch]))
+
+
+def scaled(pictures: NDArray[np.uint8]) -> Tensor:
+    """RGB, uint8, (B, H, W, 3) as float32, (B, 3, H, W), in [-1, 1]."""
+    return torch.from_numpy(pictures).permute(0, 3, 1, 2).float().div(127.5).sub(1)
 
 
 def softened(x: Tensor, rng: np.random.Generator) -> Tensor:
@@ -74,13 +78,6 @@ def turned(x: Tensor, rng: np.random.Generator) -> Tensor:
         angle.cos()[:, None, None] * across + angle.sin()[:, None, None] * cross
     )
     return torch.einsum("bij,bjhw->bihw", turn, x).clamp(-1, 1)
-
-
-def centre_boxes(scene: Scene) -> NDArray[np.float32]:
-    """Boxes as centre x, centre y, width, height in [0, 1]: float32, (objects, 4)."""
-    found = boxes(scene).astype(np.float32) / CANVAS
-    corner, far = found[:, :2], found[:, 2:]
-    return np.concatenate([(corner + far) / 2, far - corner], axis=1)
 
 
 def clip_tokenizer() -> CLIPTokenizer:

@@ -3,7 +3,8 @@
 Both towers start from the trained CLIP, as in the paper. Every patch on an object answers for it
 (dense assignment) instead of one patch chosen by bipartite matching: the same head learns many
 times faster, and non-maximum suppression drops the repeats. Phrases of absent objects and of wrong
-colours are in every batch: what is not there must give no box.
+colours are in every batch: what is not there must give no box. Pictures are shown as a diffusion
+model draws them, things in any size and place.
 """
 
 from __future__ import annotations
@@ -25,9 +26,10 @@ from transformers import (
 )
 
 from miniature.train.clip import GRID, PATCH
-from miniature.train.data import MEAN_STD, centre_boxes, pixels, scenes, softened
+from miniature.train.data import MEAN_STD, scenes
 from miniature.train.run import arguments, fit, save_half
-from miniature.world.scene import CANVAS, Scene, masks
+from miniature.train.shown import Shown, shown
+from miniature.world.scene import CANVAS, Scene
 from miniature.world.splits import FIRST_SEED, held_out_colours
 from miniature.world.vocabulary import COLOURS, KINDS
 
@@ -85,8 +87,15 @@ def phrases(batch: Sequence[Scene], rng: np.random.Generator) -> list[Phrase]:
     return [*((kind.name, None) for kind in KINDS), *sorted(chosen)]
 
 
-def targets(batch: Sequence[Scene], asked: Sequence[Phrase]) -> tuple[Tensor, Tensor, Tensor]:
+def targets(
+    batch: Sequence[Scene], seen: Shown, asked: Sequence[Phrase]
+) -> tuple[Tensor, Tensor, Tensor]:
     """What each patch should say.
+
+    Args:
+        batch: what the pictures are of.
+        seen: the pictures.
+        asked: the phrases.
 
     Returns:
         labels: float32, (B, 64, phrases), 1 where the patch's object fits the phrase.
@@ -97,19 +106,19 @@ def targets(batch: Sequence[Scene], asked: Sequence[Phrase]) -> tuple[Tensor, Te
     found = torch.zeros(len(batch), GRID * GRID, dtype=torch.bool)
     wanted = torch.zeros(len(batch), GRID * GRID, 4)
     for row, scene in enumerate(batch):
-        covered = masks(scene).reshape(len(scene.things), GRID, PATCH, GRID, PATCH).mean((2, 4))
-        covered = covered.reshape(len(scene.things), -1)
-        centre = centre_boxes(scene)
-        best = covered.argmax(0)
+        solid = seen.masks[row].float().reshape(-1, GRID, PATCH, GRID, PATCH)
+        covered = solid.mean((2, 4)).flatten(1)
+        centre = seen.centre_boxes(row)
+        most, best = covered.max(0)
         chosen = {
-            int(patch): int(best[patch]) for patch in np.flatnonzero(covered.max(0) >= COVERED)
+            patch: int(best[patch]) for patch in (most >= COVERED).nonzero().flatten().tolist()
         }
         for i in range(len(scene.things)):
             chosen[int(covered[i].argmax())] = i
         for patch, i in chosen.items():
             thing = scene.things[i]
             found[row, patch] = True
-            wanted[row, patch] = torch.from_numpy(centre[i])
+            wanted[row, patch] = centre[i]
             for column, (name, colour) in enumerate(asked):
                 if name == thing.name and colour in (None, thing.colour):
                     labels[row, patch, column] = 1
@@ -143,13 +152,13 @@ def main() -> None:
         ids = text.input_ids.masked_fill(text.attention_mask == 0, 0).to(options.device)
         said = model.owlv2.text_model(ids, text.attention_mask.to(options.device)).pooler_output
         queries = F.normalize(model.owlv2.text_projection(said), dim=-1)
-        x = softened(pixels(batch), rng).to(options.device)
-        grid = model.image_embedder(pixel_values=x)[0]
+        seen = shown(batch, rng)
+        grid = model.image_embedder(pixel_values=seen.pixels.to(options.device))[0]
         patches = grid.flatten(1, 2)
         logits = model.class_predictor(patches, queries.expand(len(batch), -1, -1))[0].float()
         placed = model.box_predictor(patches, grid).float()
         there = model.objectness_predictor(patches).float()
-        labels, found, wanted = (t.to(options.device) for t in targets(batch, asked))
+        labels, found, wanted = (t.to(options.device) for t in targets(batch, seen, asked))
         many = found.sum()
         ours, theirs = (box_convert(b[found], "cxcywh", "xyxy") for b in (placed, wanted))
         overlap = generalized_box_iou(ours, theirs).diagonal()
