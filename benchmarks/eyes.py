@@ -18,6 +18,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from benchmarks import report
+from benchmarks.bench import Bench
 from benchmarks.detection import Answer, average_precision
 from benchmarks.graph import matches, parse
 from miniature.world.language import questions
@@ -36,6 +37,24 @@ from tools.vqa import VqaInput, VqaOutput
 BATCH = 32  # requests handed over at once
 ABSENT = 3  # phrases asked of each scene whose object is not there
 FLOOR = 0.01  # threshold below which no box counts towards average precision
+BENCH = Bench(
+    full="--count 300",
+    quick="--count 15",
+    seeds="scenes of the test split in order; questions and phrases from seeds 1 and 2",
+    higher=(
+        "*.*.accuracy",
+        "*.ground.ap50",
+        "*.caption.scene_graph",
+        "*.segment.box_miou",
+        "*.segment.click_miou",
+    ),
+    lower=("*.ground.boxes_on_absent",),
+    over={
+        "*.classify.accuracy": "scenes",
+        "*.vqa.accuracy": "questions",
+        "*.caption.scene_graph": "scenes",
+    },
+)
 Out = TypeVar("Out", bound=Record)
 
 
@@ -301,7 +320,10 @@ def main() -> None:
     print(body(found))
     if arguments.tools is None:
         command = f"python -m benchmarks.eyes --count {arguments.count}"
-        report.write("eyes", "Eyes: held-out scenes", command, found, body(found))
+        report.write(
+            *("eyes", "Eyes: held-out scenes", command, found, body(found)),
+            profile=arguments.profile,
+        )
 
 
 if __name__ == "__main__":

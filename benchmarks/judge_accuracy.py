@@ -8,20 +8,28 @@ The scenes come from the test split; the judge's own training scenes are none of
 from __future__ import annotations
 
 import argparse
-import json
 from collections import Counter
 from collections.abc import Sequence
-from typing import TypeVar
+from typing import Any, TypeVar
 
 import numpy as np
 import torch
 
+from benchmarks import report
+from benchmarks.bench import Bench
 from benchmarks.expectation import Expectation, Wanted
 from benchmarks.judge import Judge, Sight, overlap
 from miniature.world.scene import Scene, boxes, draw, opposite, relations, sample
 from miniature.world.splits import FIRST_SEED, has_held_out_pair
 from miniature.world.vocabulary import BACKGROUNDS, COLOURS, OBJECTS
 
+BENCH = Bench(
+    full="--count 1000",
+    quick="--count 100",
+    seeds="scenes of the test split in order; claims from seed 0",
+    higher=("whole_scene", "claim"),
+    over={"whole_scene": "scenes", "claim": "claims"},
+)
 T = TypeVar("T")
 Claim = tuple[str, Expectation, bool]  # kind, what it says, whether it is true
 
@@ -78,7 +86,7 @@ def _other(words: Sequence[T], taken: set[T], rng: np.random.Generator) -> T:
     return free[int(rng.integers(len(free)))]
 
 
-def measure(judge: Judge, count: int, first_seed: int = FIRST_SEED["test"]) -> dict[str, object]:
+def measure(judge: Judge, count: int, first_seed: int = FIRST_SEED["test"]) -> dict[str, Any]:
     """Accuracies on `count` scenes from `first_seed` on, all 0..1."""
     rng = np.random.default_rng(0)
     scenes = [sample(seed) for seed in range(first_seed, first_seed + count)]
@@ -108,13 +116,35 @@ def _mean(values: list[bool], chosen: list[bool]) -> float | None:
     return float(np.mean(kept)) if kept else None
 
 
+def body(found: dict[str, Any]) -> str:
+    """The figures as markdown."""
+    rows = [(kind, report.percent(value)) for kind, value in found["claim_by_kind"].items()]
+    return "\n\n".join(
+        (
+            f"Of {found['scenes']:,} scenes the judge reads "
+            f"{report.percent(found['whole_scene'])} wholly right: every thing, its colour and "
+            "place, and the background. Without a pair that training never saw: "
+            f"{report.percent(found['whole_scene_without_held_out_pair'])}; with one: "
+            f"{report.percent(found['whole_scene_with_held_out_pair'])}.",
+            f"Of {found['claims']:,} claims, half of them false, it judges "
+            f"{report.percent(found['claim'])} right:",
+            report.table(("claim, and whether it is true", "judged right"), rows),
+        )
+    )
+
+
 def main() -> None:
     """Command line."""
     parser = argparse.ArgumentParser(description="How far the judge can be trusted.")
     parser.add_argument("--count", type=int, default=1000, help="held-out scenes")
     arguments = parser.parse_args()
     torch.set_num_threads(1)
-    print(json.dumps(measure(Judge(), arguments.count), indent=2))
+    found = measure(Judge(), arguments.count)
+    print(body(found))
+    command = f"python -m benchmarks.judge_accuracy --count {arguments.count}"
+    report.write(
+        *("judge_accuracy", "Judge: how far it can be trusted", command, found, body(found))
+    )
 
 
 if __name__ == "__main__":

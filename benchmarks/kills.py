@@ -28,6 +28,7 @@ from agent.plan import Call, Plan
 from agent.planner import PlanRequest
 from agent.store import Store
 from benchmarks import report
+from benchmarks.bench import Bench
 from tests.agent_drawn import Classify, Generate, Ground, HereToolbox, Vqa
 from tests.agent_hands import Edit, Layout
 from tools.errors import ToolError
@@ -35,6 +36,12 @@ from tools.errors import ToolError
 ROOT = Path(__file__).resolve().parents[1]
 REQUEST = "draw a red box to the left of a blue bar"
 LATEST = 0.9  # s after the child has begun to work
+BENCH = Bench(
+    full="--count 1000",
+    quick="--count 20",
+    seeds="moments of the kills from seed 0",
+    clone=True,
+)
 
 
 class Wrong(Generate):

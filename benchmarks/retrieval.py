@@ -18,6 +18,7 @@ import faiss
 import numpy as np
 
 from benchmarks import report
+from benchmarks.bench import Bench
 from benchmarks.eyes import scenes
 from miniature.world.language import describe
 from miniature.world.scene import draw
@@ -29,6 +30,13 @@ from tools.index.nearest import LARGE, build, exact, search
 SIZES = (10_000, 20_000, 50_000, 100_000, 1_000_000)
 QUERIES = 50
 K = 10
+BENCH = Bench(
+    full="--largest 1000000",
+    quick="--largest 20000",
+    seeds="scenes of the test split in order; crowd from seed 0",
+    higher=("*.r_at_1", "growth.*.inverted_recall_at_10", "growth.*.inverted_ratio"),
+    over={"*.r_at_1": "scenes"},
+)
 
 
 def embedded(checkpoint: str, count: int, *, held_out: bool) -> tuple[Vectors, Vectors, list[str]]:
@@ -181,8 +189,8 @@ def main() -> None:
     for size in sizes:
         found["growth"].append(growth(every[:size], every[-QUERIES:]))
         print(found["growth"][-1], flush=True)
-    plot(found["growth"], report.FOLDER / "retrieval.svg")
     command = f"python -m benchmarks.retrieval --largest {arguments.largest}"
+    plot(found["growth"], report.place("retrieval", command) / "retrieval.svg")
     report.write("retrieval", "Retrieval: right and fast", command, found, body(found))
 
 

@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import argparse
 import asyncio
-import json
 import subprocess
 import sys
 import tempfile
@@ -22,6 +21,7 @@ from agent.events import Done, Failed
 from agent.language import planner
 from agent.store import Store
 from benchmarks import report
+from benchmarks.bench import Bench
 from tools.errors import Unavailable
 from tools.generate import GenerateInput
 from tools.profile import load_profile
@@ -30,6 +30,12 @@ from tools.toolbox import LocalToolbox
 REQUEST = "draw a red apple to the left of a dog"
 ROOT = Path(__file__).resolve().parents[1]
 START = "import sys; from ui.cli import main; sys.argv[0] = 'sightloop'; main()"
+BENCH = Bench(
+    full="--times 5",
+    quick="--times 1",
+    seeds="drawing seeds 1, 2, …",
+    lower=("cold_start_to_first_call_s", "warm_picture_s", "agent_overhead"),
+)
 
 
 def cold_run() -> tuple[float, float]:
@@ -128,8 +134,8 @@ def main() -> None:
     arguments = parser.parse_args()
     found = asyncio.run(measure(arguments.times))
     print(body(found))
-    print(json.dumps(found))
-    report.write("speed", "Speed", "python -m benchmarks.speed", found, body(found))
+    command = f"python -m benchmarks.speed --times {arguments.times}"
+    report.write("speed", "Speed", command, found, body(found), profile="miniature")
 
 
 if __name__ == "__main__":

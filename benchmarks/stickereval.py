@@ -23,6 +23,7 @@ from typing import Any
 from agent.planner import Planner
 from agent.store import Store
 from benchmarks import arms, report
+from benchmarks.bench import Bench
 from benchmarks.expectation import KINDS
 from benchmarks.judge import Judge
 from benchmarks.stickereval_prompts import Prompt, load
@@ -31,6 +32,13 @@ from tools.values import Image
 
 RUNS = Path(__file__).resolve().parents[1] / "runs" / "stickereval"
 ARMS = ("single", "best", "loop")
+BENCH = Bench(
+    full="--limit 60 --n 8 --fresh",
+    quick="--limit 6 --n 2 --fresh",
+    seeds="fixed prompts, each with its own drawing seeds",
+    higher=("right.single", "right.best", "right.loop", "right_of_claimed_passed"),
+    over={"right.*": "prompts", "right_of_claimed_passed": "passed"},
+)
 Line = dict[str, Any]
 
 
@@ -99,6 +107,7 @@ def figures(lines: Sequence[Line]) -> dict[str, Any]:
         "seconds": {arm: _mean([line["seconds"][arm] for line in lines]) for arm in ARMS[1:]},
         "pictures": {arm: _mean([line["pictures"][arm] for line in lines]) for arm in ARMS[1:]},
         "stopped": dict(Counter(line["stopped"] for line in lines)),
+        "passed": len(passed),
         "claimed_passed": len(passed) / len(lines),
         "right_of_claimed_passed": report.share([line["right"]["loop"] for line in passed]),
         "right_of_not_claimed": report.share([line["right"]["loop"] for line in rest]),
@@ -242,8 +251,12 @@ def main() -> None:
     parser.add_argument("--shard", default="1/1", help="i/n: the i-th of n parts")
     parser.add_argument("--runs", type=Path, default=RUNS, help="folder of results")
     parser.add_argument("--keep", action="store_true", help="keep the pictures beside the results")
+    parser.add_argument("--fresh", action="store_true", help="forget the results of earlier runs")
     parser.add_argument("--report", action="store_true", help="only write it, even of a part")
     arguments = parser.parse_args()
+    if arguments.fresh:
+        for old in arguments.runs.glob("*.jsonl"):
+            old.unlink()
     if not arguments.report:
         asyncio.run(
             measure(
@@ -259,11 +272,13 @@ def main() -> None:
     lines = read(arguments.runs)
     found = figures(lines)
     print(body(found))
-    if arguments.report or len(lines) == len(load()):
-        command = "python -m benchmarks.stickereval"
-        if arguments.n is not None:
-            command += f" --n {arguments.n}"
-        report.write("stickereval", "StickerEval", command, found, body(found))
+    if arguments.report or len(lines) == len(chosen(load(), arguments.limit, "1/1")):
+        given = {"--limit": arguments.limit, "--n": arguments.n, "--llm": arguments.llm}
+        words = [f" {name} {value}" for name, value in given.items() if value is not None]
+        command = f"python -m benchmarks.stickereval{''.join(words)} --fresh"
+        report.write(
+            *("stickereval", "StickerEval", command, found, body(found)), profile=arguments.profile
+        )
 
 
 if __name__ == "__main__":

@@ -26,12 +26,20 @@ from agent.planner import Planner, PlanRequest
 from agent.state import RunResult
 from agent.store import Store
 from benchmarks import report
+from benchmarks.bench import Bench
 from miniature.world.scene import Scene, Thing, draw
 from miniature.world.vocabulary import COLOURS
 from tools.toolbox import Toolbox
 from tools.values import Image
 
 FOLDER = Path(__file__).resolve().parents[1] / "tests" / "tasks"
+BENCH = Bench(
+    full="--llm embedded",
+    seeds="tasks as written; greedy decoding",
+    higher=("right_tools", "right_result"),
+    over={"right_tools": "tasks"},
+    clone=True,
+)
 
 
 @dataclass(frozen=True)
@@ -206,7 +214,10 @@ def main() -> None:
     )
     print(body)
     command = f"python -m benchmarks.tasks --llm {arguments.llm}"
-    report.write("tasks", "Agent tasks", command, {"llm": arguments.llm, **found}, body)
+    report.write(
+        *("tasks", "Agent tasks", command, {"llm": arguments.llm, **found}, body),
+        profile=arguments.profile,
+    )
 
 
 if __name__ == "__main__":

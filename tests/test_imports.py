@@ -17,8 +17,8 @@ BESIDE = ("miniature", "benchmarks", "tests")
 HEAVY = ("torch", "torchvision", "transformers", "diffusers", "ray", "streamlit")
 # Where a heavy library may be imported as soon as the module is.
 HEAVY_ALLOWED = ("models", "miniature/train", "benchmarks", "tests", "ui/face")
-# ui -> miniature: `sightloop world` shows the world itself.
-DOORS_TO_THE_SIDE = {("ui", "miniature.world")}
+# `sightloop world` shows the world itself, `sightloop bench` runs the benchmarks.
+DOORS_TO_THE_SIDE = {("ui", "miniature.world"), ("ui", "benchmarks")}
 # Spelled in parts, so that this list does not find itself.
 FORBIDDEN = {
     "a package index": re.compile(r"py" + r"pi\.org|python" + r"hosted|registry\.npm"),

@@ -17,7 +17,19 @@ from typing import Annotated
 import typer
 
 from tools.errors import ToolError
-from ui import ask, checkpoints, doctor, index, launch, replay, serve, specialists, talks, world
+from ui import (
+    ask,
+    bench,
+    checkpoints,
+    doctor,
+    index,
+    launch,
+    replay,
+    serve,
+    specialists,
+    talks,
+    world,
+)
 from ui.console import Interrupted, complain
 
 BAD_INPUT = 2
@@ -37,6 +49,7 @@ app.command("tools")(specialists.tools)
 app.add_typer(checkpoints.app, name="models")
 app.command("replay")(replay.replay)
 app.command("doctor")(doctor.doctor)
+app.command("bench", context_settings=bench.CONTEXT)(bench.bench)
 app.command("serve")(serve.serve)
 app.add_typer(serve.keys_app, name="keys")
 app.add_typer(index.app, name="index")
