@@ -23,7 +23,8 @@ from tools.errors import InvalidInput
 
 SCHEMA = """
 CREATE TABLE IF NOT EXISTS conversations (
-    id TEXT PRIMARY KEY, made REAL NOT NULL, owner TEXT NOT NULL DEFAULT '');
+    id TEXT PRIMARY KEY, made REAL NOT NULL, owner TEXT NOT NULL DEFAULT '',
+    title TEXT NOT NULL DEFAULT '');
 CREATE TABLE IF NOT EXISTS handles (
     conversation TEXT NOT NULL REFERENCES conversations, number INTEGER NOT NULL,
     picture TEXT NOT NULL REFERENCES pictures, turn INTEGER NOT NULL DEFAULT 0,
@@ -41,6 +42,7 @@ CREATE TABLE IF NOT EXISTS checkpoints (
 """
 LATER = (  # columns that stores made by earlier versions do not have
     ("conversations", "owner", "TEXT NOT NULL DEFAULT ''"),
+    ("conversations", "title", "TEXT NOT NULL DEFAULT ''"),
     ("handles", "turn", "INTEGER NOT NULL DEFAULT 0"),
     ("handles", "hidden", "INTEGER NOT NULL DEFAULT 0"),
 )
@@ -81,6 +83,30 @@ class Conversations(ABC):
         """Ids of the conversations of one owner, or of all, the newest first."""
         query = "SELECT id FROM conversations WHERE ? IS NULL OR owner = ? ORDER BY made DESC"
         return tuple(row[0] for row in self._rows(query, owner, owner))
+
+    def titles(self, owner: str | None = None) -> dict[str, str]:
+        """Conversations in which something was said, the newest first, and what they are called.
+
+        That is the name a person gave, else the words it began with.
+        """
+        query = (
+            "SELECT id, CASE title WHEN '' THEN request ELSE title END FROM conversations "
+            "JOIN turns ON conversation = id AND number = (SELECT MIN(number) FROM turns WHERE "
+            "conversation = id) WHERE ? IS NULL OR owner = ? ORDER BY conversations.made DESC"
+        )
+        return {row[0]: row[1] for row in self._rows(query, owner, owner)}
+
+    def rename(self, conversation: str, title: str) -> None:
+        """Call a conversation something; empty is the words it began with.
+
+        Raises:
+            InvalidInput: no such conversation.
+        """
+        self.owner(conversation)
+        with self._transaction() as database:
+            database.execute(
+                "UPDATE conversations SET title = ? WHERE id = ?", (title, conversation)
+            )
 
     def owner(self, conversation: str) -> str:
         """Whose a conversation is.
