@@ -10,7 +10,7 @@ import numpy as np
 import torch
 from torch import nn
 
-from miniature.train import blip, clip, owl
+from miniature.train import blip, blip_lessons, clip, owl
 from miniature.train.data import bert_tokenizer, clip_tokenizer, pixels, scenes, softened
 from miniature.train.run import WeightAverage, fit
 from miniature.train.shown import shown
@@ -118,3 +118,56 @@ def test_the_captioner_starts_with_the_eyes_of_clip() -> None:
         theirs = tower.vision_model(x).last_hidden_state
     # the folded norm is exact but for each token's own deviation
     assert torch.nn.functional.cosine_similarity(ours, theirs, dim=-1).mean() > 0.9
+
+
+def test_texts_in_one_row_are_read_as_if_each_stood_alone() -> None:
+    torch.manual_seed(0)
+    words = bert_tokenizer()
+    tower = clip.network(100, 98, 99)
+    model = blip.network(len(words), words.cls_token_id, words.sep_token_id, tower).eval()
+    lesson = blip_lessons.Lesson("is there a dog?", "yes")
+    seen = torch.randn(1, 5, 256)
+
+    def logits(row: blip.Row) -> torch.Tensor:
+        rows = blip.packed([row])
+        with torch.no_grad():
+            said: torch.Tensor = model.text_decoder(
+                input_ids=rows.tokens,
+                attention_mask=rows.mask,
+                position_ids=rows.places,
+                encoder_hidden_states=seen,
+            ).logits
+        return said[0]
+
+    alone, company = blip.Row(), blip.Row()
+    company.add(words("a red apple").input_ids, 1)
+    before = len(company.tokens)
+    for row in (alone, company):
+        row.ask(words, lesson)
+    torch.testing.assert_close(logits(company)[before:], logits(alone), atol=1e-5, rtol=0)
+    assert company.labels[before:] == alone.labels
+    told = [token for token in alone.labels if token != blip.UNTOLD]
+    assert told == words("yes").input_ids[1:]
+
+
+def test_lessons_are_true_of_the_picture_as_shown() -> None:
+    rng = np.random.default_rng(0)
+    batch = scenes(0, 64)
+    seen = shown(batch, rng)
+    asked = [
+        (masks, lesson)
+        for scene, boxes, masks in zip(batch, seen.boxes, seen.masks, strict=True)
+        for lesson in blip_lessons.lessons(scene, boxes, rng, coloured=True)
+    ]
+    assert len(asked) == 64 * blip_lessons.ASKED
+    sides = [lesson for _, lesson in asked if len(lesson.about) == 2]
+    assert len(sides) > 60
+    for lesson in sides:
+        (x, y), (other_x, other_y) = (one.centre for one in lesson.about)
+        true = {"left": x < other_x, "right": x > other_x, "above": y < other_y}
+        true["below"] = not true["above"]
+        if lesson.answer in ("yes", "no"):
+            (said,) = [side for side in true if f" {side} " in lesson.text]
+            assert true[said] == (lesson.answer == "yes"), lesson
+        else:
+            assert all(true[side] for side in lesson.answer.split()), lesson

@@ -1,20 +1,24 @@
 """BLIP: one captioner that also answers questions (Li et al. 2022, arXiv:2201.12086).
 
 `BlipForConditionalGeneration`; a question is the prefix "question: ... answer:" and the answer is
-what it goes on with. The image tower starts from the trained CLIP's. Each picture is read once and
-gives one caption and several questions.
+what it goes on with. The image tower starts from the trained CLIP's.
 
-Two kinds of lessons are beside what is asked in the end. Where a thing is must be known before
-sides can be compared: asked for it directly, the network learns relations many times sooner. And
-pictures with turned colours, asked about all but colour, teach that a shape is more than the
-colours it came in.
+Each picture is read once and gives one caption and several questions. They stand in one row of
+tokens, each blind to the others: so the picture's keys and values are computed once for all.
+
+To compare sides, a network must first know places. After the decoder's first layer a small head,
+thrown away in the end, must read off each noun where its thing is.
 """
 
 from __future__ import annotations
 
+from dataclasses import dataclass, field
+from typing import Any
+
 import numpy as np
 import torch
-from torch import Tensor
+import torch.nn.functional as F
+from torch import Tensor, nn
 from transformers import (
     BlipConfig,
     BlipForConditionalGeneration,
@@ -23,18 +27,17 @@ from transformers import (
     CLIPModel,
 )
 
-from miniature.train.data import MEAN_STD, bert_tokenizer, pixels, scenes, softened, turned
+from miniature.train.blip_lessons import Lesson, lessons
+from miniature.train.data import MEAN_STD, bert_tokenizer, pixels, scenes, turned
 from miniature.train.run import arguments, fit, save_half
-from miniature.world.language import Question, article, describe, questions
-from miniature.world.scene import CANVAS, Scene, Thing, opposite, relations
-from miniature.world.splits import FIRST_SEED, held_out_colours
-from miniature.world.vocabulary import COLOURS, KINDS, RELATION_WORDS
+from miniature.train.shown import shown
+from miniature.world.language import describe
+from miniature.world.scene import CANVAS, Scene
+from miniature.world.splits import FIRST_SEED
 
 BATCH = 24
 TURNED = 6  # pictures of a batch whose colours are turned
-ASKED = 6  # questions about each picture
-SHAPE = ("presence", "count", "relation", "size")  # kinds that turned colours leave true
-PLACES = ("top", "middle", "bottom"), ("left", "middle", "right")
+UNTOLD = -100  # label of a token that nobody must foretell
 
 
 def network(words: int, start: int, end: int, clip: CLIPModel) -> BlipForConditionalGeneration:
@@ -109,61 +112,80 @@ def _copy_tower(clip: CLIPModel, blip: BlipForConditionalGeneration) -> None:
     ours.post_layernorm.load_state_dict(theirs.post_layernorm.state_dict())
 
 
-def groups(scene: Scene, *, coloured: bool) -> list[tuple[str, Thing]]:
-    """How each thing can be called so that no other is meant: "dog", "red apple"."""
-    names = [thing.name for thing in scene.things]
-    said = []
-    for thing in scene.things:
-        if names.count(thing.name) == 1:
-            said.append((thing.name, thing))
-        if coloured and thing.colour and scene.groups[thing.group] == 1:
-            said.append((f"{thing.colour} {thing.name}", thing))
-    return said
+@dataclass
+class Row:
+    """All texts about one picture, one after the other.
+
+    Attributes:
+        tokens: of all texts.
+        labels: the tokens to foretell, UNTOLD for the rest.
+        places: of each token in its own text.
+        texts: of each token, which text it is in.
+        nouns: index of a token that ends a thing's name, and the thing's centre, 0..1.
+    """
+
+    tokens: list[int] = field(default_factory=list)
+    labels: list[int] = field(default_factory=list)
+    places: list[int] = field(default_factory=list)
+    texts: list[int] = field(default_factory=list)
+    nouns: list[tuple[int, tuple[float, float]]] = field(default_factory=list)
+
+    def add(self, tokens: list[int], known: int) -> None:
+        """Append a text whose first `known` tokens are given."""
+        self.tokens += tokens
+        self.labels += [UNTOLD] * known + tokens[known:]
+        self.places += range(len(tokens))
+        self.texts += [1 + max(self.texts, default=0)] * len(tokens)
+
+    def ask(self, tokenizer: Any, lesson: Lesson) -> None:
+        """Append a question with its answer."""
+        start, prompt = len(self.tokens), f"question: {lesson.text} answer:"
+        known = tokenizer(prompt).input_ids[:-1]
+        self.add([*known, *tokenizer(lesson.answer).input_ids[1:]], len(known))
+        for one in lesson.about:
+            name = tokenizer(one.words, add_special_tokens=False).input_ids
+            ends = [i + len(name) for i in range(len(known)) if known[i : i + len(name)] == name]
+            if len(ends) == 1:  # "dog" is also in "red dog": then it is not clear which is meant
+                self.nouns.append((start + ends[0] - 1, one.centre))
 
 
-def beside(called: list[tuple[str, Thing]], rng: np.random.Generator) -> Question | None:
-    """Whether one thing lies on a side of another; None where two draws are of one thing."""
-    (name, one), (other_name, other) = (called[int(i)] for i in rng.integers(len(called), size=2))
-    held = relations(one, other)
-    if not held:
-        return None
-    relation = held[int(rng.integers(len(held)))]
-    holds = bool(rng.random() < 0.5)
-    side = RELATION_WORDS[relation if holds else opposite(relation)]
-    return Question("relation", f"is the {name} {side} the {other_name}?", ("no", "yes")[holds])
+@dataclass(frozen=True)
+class Packed:
+    """Rows of a batch as the decoder takes them: tensors of (B, T), short rows filled up.
+
+    Attributes:
+        tokens, labels, places: int64.
+        mask: float32, (B, 1, T, T), added to attention: 0 for what came before in the same text.
+        nouns: int64, (N, 2), row and token of each noun.
+        centres: float32, (N, 2), x, y in 0..1.
+    """
+
+    tokens: Tensor
+    labels: Tensor
+    places: Tensor
+    mask: Tensor
+    nouns: Tensor
+    centres: Tensor
 
 
-def where(called: list[tuple[str, Thing]], rng: np.random.Generator) -> Question:
-    """In which ninth of the picture a thing is."""
-    name, thing = called[int(rng.integers(len(called)))]
-    x, y = (int(3 * middle / CANVAS) for middle in thing.centre)
-    return Question("relation", f"where is the {name}?", f"{PLACES[0][y]} {PLACES[1][x]}")
+def packed(rows: list[Row]) -> Packed:
+    """Rows beside each other."""
 
+    def filled(lists: list[list[int]], empty: int) -> Tensor:
+        return nn.utils.rnn.pad_sequence([torch.tensor(x) for x in lists], True, float(empty))
 
-def paired(scene: Scene, rng: np.random.Generator) -> Question:
-    """Whether there is a thing of some name and colour; hardly ever."""
-    kind = KINDS[int(rng.integers(len(KINDS)))]
-    colour = tuple(COLOURS)[int(rng.integers(len(COLOURS)))]
-    answer = "yes" if (kind.name, colour) in scene.groups else "no"
-    return Question("colour", f"is there {article(f'{colour} {kind.name}')}?", answer)
-
-
-def fair(question: Question) -> bool:
-    """Whether it names no held-out pair; of those, training would hear only that they are not."""
-    return not any(f"{colour} {name}" in question.text for name, colour in held_out_colours())
-
-
-def lessons(scene: Scene, rng: np.random.Generator, *, coloured: bool) -> list[Question]:
-    """`ASKED` questions about a scene, half of them about places where things can be told apart."""
-    asked: list[Question] = []
-    if called := groups(scene, coloured=coloured):
-        asked.append(where(called, rng))
-        asked += filter(None, (beside(called, rng) for _ in range(ASKED // 2)))
-    if coloured and rng.random() < 0.3:
-        asked.append(paired(scene, rng))
-    while len(asked := list(filter(fair, asked))) < ASKED:
-        asked += [q for q in questions(scene, rng, 2) if coloured or q.kind in SHAPE]
-    return asked[:ASKED]
+    texts = filled([row.texts for row in rows], 0)
+    before = torch.ones(texts.shape[1], texts.shape[1], dtype=torch.bool).tril()
+    visible = (texts[:, :, None] == texts[:, None, :]) & before
+    nouns = [(i, token, centre) for i, row in enumerate(rows) for token, centre in row.nouns]
+    return Packed(
+        filled([row.tokens for row in rows], 0),
+        filled([row.labels for row in rows], UNTOLD),
+        filled([row.places for row in rows], 0),
+        torch.zeros(visible.shape).masked_fill(~visible, -1e4)[:, None],
+        torch.tensor([(i, token) for i, token, _ in nouns]).reshape(-1, 2),
+        torch.tensor([centre for *_, centre in nouns]).reshape(-1, 2),
+    )
 
 
 def batch_of(seed: int, rng: np.random.Generator) -> list[Scene]:
@@ -171,6 +193,26 @@ def batch_of(seed: int, rng: np.random.Generator) -> list[Scene]:
     found = scenes(seed, 2 * BATCH, composed=bool(rng.random() < 0.5))
     found.sort(key=lambda scene: len(set(scene.groups)) < 2 and rng.random() < 0.7)
     return found[:BATCH]
+
+
+def told(model: Any, place: nn.Linear, x: Tensor, rows: Packed) -> dict[str, Tensor]:
+    """Losses of the texts about pictures (B, 3, 128, 128), and of where their nouns are."""
+    device = x.device
+    said = model.text_decoder(
+        input_ids=rows.tokens.to(device),
+        attention_mask=rows.mask.to(device),
+        position_ids=rows.places.to(device),
+        encoder_hidden_states=model.vision_model(x).last_hidden_state,
+        output_hidden_states=True,
+    )
+    wrong = F.cross_entropy(
+        said.logits[:, :-1].flatten(0, 1).float(), rows.labels[:, 1:].flatten().to(device)
+    )
+    early = said.hidden_states[1][rows.nouns[:, 0], rows.nouns[:, 1]]
+    return {
+        "words": wrong,
+        "places": 3 * F.l1_loss(place(early).float(), rows.centres.to(device)),
+    }
 
 
 def main() -> None:
@@ -190,44 +232,24 @@ def main() -> None:
         model = network(len(tokenizer), tokenizer.cls_token_id, tokenizer.sep_token_id, clip)
     tokenizer = processor.tokenizer
     model.to(options.device).train()
-
-    def told(prefixes: list[str], ends: list[str], seen: Tensor) -> Tensor:
-        """Loss of the decoder on `ends` after `prefixes`, with image tokens `seen`."""
-        whole = [f"{prefix} {end}".strip() for prefix, end in zip(prefixes, ends, strict=True)]
-        text = tokenizer(whole, padding=True, return_tensors="pt").to(options.device)
-        labels = text.input_ids.masked_fill(text.attention_mask == 0, -100)
-        for row, prefix in enumerate(prefixes):
-            labels[row, : len(tokenizer(prefix).input_ids) - 1] = -100  # [CLS] and the prefix
-        wrong: Tensor = model.text_decoder(
-            input_ids=text.input_ids,
-            attention_mask=text.attention_mask,
-            encoder_hidden_states=seen,
-            labels=labels,
-        ).loss
-        return wrong
+    place = nn.Linear(model.config.text_config.hidden_size, 2, device=options.device)
 
     def loss(step: int) -> dict[str, Tensor]:
         rng = np.random.default_rng((options.seed, step))
         first = (300_000_000 + (options.seed * 1_000_000 + step) * 2 * BATCH) % FIRST_SEED["judge"]
         batch = batch_of(first, rng)
-        x = softened(pixels(batch), rng)
-        x[:TURNED] = turned(x[:TURNED], rng)
-        seen = model.vision_model(x.to(options.device)).last_hidden_state
-        asked = [
-            q for i, scene in enumerate(batch) for q in lessons(scene, rng, coloured=i >= TURNED)
-        ]
-        plain = batch[TURNED:]
-        return {
-            "caption": told([""] * len(plain), [describe(scene) for scene in plain], seen[TURNED:]),
-            "answer": told(
-                [f"question: {q.text} answer:" for q in asked],
-                [q.answer for q in asked],
-                seen.repeat_interleave(ASKED, 0),
-            ),
-        }
+        seen = shown(batch, rng)
+        x = torch.cat([turned(seen.pixels[:TURNED], rng), seen.pixels[TURNED:]])
+        rows = [Row() for _ in batch]
+        for i, (row, scene) in enumerate(zip(rows, batch, strict=True)):
+            if i >= TURNED:
+                row.add(tokenizer(describe(scene)).input_ids, 1)
+            for lesson in lessons(scene, seen.boxes[i], rng, coloured=i >= TURNED):
+                row.ask(tokenizer, lesson)
+        return told(model, place, x.to(options.device), packed(rows))
 
     fit(
-        model.parameters(),
+        [*model.parameters(), *place.parameters()],
         loss,
         lambda: save_half(model, folder),
         options=options,
