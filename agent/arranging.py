@@ -8,9 +8,11 @@ from __future__ import annotations
 
 import math
 import random
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import NamedTuple
+
+from pydantic import JsonValue
 
 from agent import words
 from agent.checklist import Claim
@@ -18,6 +20,8 @@ from tools.values import Box
 
 SIZES = {"small": 0.31, "large": 0.5}  # shares of the picture's shorter side
 MOST = 16  # things; more would be too small to see
+KEPT = ("prompt", "negative_prompt", "steps", "guidance", "width", "height")
+"""Arguments of a drawing that also hold where each thing has its place."""
 FREE_SIDES = (0.45, 0.36, 0.3, 0.22)  # sides tried for a box in free space, shares of the picture
 
 
@@ -87,6 +91,24 @@ def arrange(claims: Sequence[Claim], size_wh: tuple[int, int], seed: int) -> tup
     for column, row, units_here in cells:
         placed += _in_cell(units_here, (column, row), (columns, rows), size_wh, rng)
     return tuple(placed)
+
+
+def laid_out(
+    given: Mapping[str, JsonValue], claims: Sequence[Claim], size_wh: tuple[int, int], seed: int
+) -> dict[str, JsonValue] | None:
+    """Arguments of `layout` that draw what `given` draws, each thing in its place.
+
+    Args:
+        given: arguments of `generate`.
+        seed: of the arrangement.
+
+    Returns:
+        None where the claims name nothing that can be placed.
+    """
+    placed = arrange(claims, size_wh, seed)
+    things: list[JsonValue] = [{"phrase": phrase, "box": list(box)} for phrase, box in placed]
+    kept = {name: value for name, value in given.items() if name in KEPT}
+    return {**kept, "things": things} if things else None
 
 
 Cell = tuple[int, int, list[Group]]

@@ -1,13 +1,15 @@
 """Budget: the seconds, tool calls and tokens that a run may use, and where they went.
 
-Loading weights is start-up, not work: while it lasts the clock stands still.
+Loading weights is start-up, not work: while it lasts the clock stands still, and no limit of
+time ends a run.
 """
 
 from __future__ import annotations
 
+import asyncio
 import time
-from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import AsyncIterator, Callable, Iterator, Mapping, Sequence
+from contextlib import asynccontextmanager, contextmanager
 from typing import Any, Literal
 
 from agent.state import Spent
@@ -17,6 +19,8 @@ from tools.errors import InvalidInput, ToolError, Unavailable
 from tools.toolbox import Toolbox
 
 Worker = Literal["tools", "planner"]
+Clock = Callable[[], float]
+AGAIN = 0.05  # s, at least, between two looks at a clock that stands still
 
 
 class Budget:
@@ -28,9 +32,9 @@ class Budget:
     def __init__(
         self,
         seconds: float | None,
-        clock: Callable[[], float] = time.perf_counter,
+        clock: Clock = time.perf_counter,
         *,
-        loading: Callable[[], float] = lambda: 0.0,
+        loading: Mapping[Worker, Clock] | None = None,
         most_calls: int | None = None,
         most_tokens: int | None = None,
     ) -> None:
@@ -38,7 +42,7 @@ class Budget:
 
         Args:
             seconds: allowed; None is no limit.
-            loading: seconds that loading weights has taken so far.
+            loading: seconds that each worker has been loading weights so far.
             most_calls: requests to tools, each picture that is looked at counting as one.
             most_tokens: of the language model, read and written.
 
@@ -54,9 +58,9 @@ class Budget:
         self.tokens = 0
         self.most_calls = most_calls
         self.most_tokens = most_tokens
-        self.loading = loading
         self._waited = 0.0
-        self._loading_before = loading()
+        self._loading = dict(loading or {})
+        self._loading_before = {worker: taken() for worker, taken in self._loading.items()}
         self._clock = clock
         self._started = clock()
         self._active: dict[Worker, int] = {"tools": 0, "planner": 0}
@@ -78,9 +82,37 @@ class Budget:
         finally:
             self._waited += self._clock() - before
 
-    def loaded(self) -> float:
-        """Seconds since the start in which weights were loaded."""
-        return self.loading() - self._loading_before
+    def loaded(self, *workers: Worker) -> float:
+        """Seconds since the start in which weights were loaded, by these workers or by all."""
+        return sum(
+            self._loading[worker]() - self._loading_before[worker]
+            for worker in workers or self._loading
+            if worker in self._loading
+        )
+
+    @asynccontextmanager
+    async def within(self) -> AsyncIterator[None]:
+        """Time inside is over when the budget is; loading weights does not count.
+
+        Raises:
+            TimeoutError: it was not done by then.
+        """
+        clock = asyncio.get_running_loop()
+        async with asyncio.timeout(None) as limit:
+
+            def look() -> None:
+                nonlocal timer
+                if (left := self.left()) > 0:
+                    timer = clock.call_later(max(left, AGAIN), look)
+                else:
+                    limit.reschedule(clock.time())
+
+            timer = clock.call_soon(look) if self.seconds is not None else None
+            try:
+                yield
+            finally:
+                if timer is not None:
+                    timer.cancel()
 
     def take_calls(self, number: int) -> None:
         """Count requests to tools before they are made, so that calls side by side cannot
@@ -141,8 +173,8 @@ class Budget:
         return Spent(
             seconds=self.seconds,
             used=round(used, 4),
-            tools=round(max(0.0, self._busy["tools"] - self.loaded()), 4),
-            planner=round(self._busy["planner"], 4),
+            tools=round(max(0.0, self._busy["tools"] - self.loaded("tools")), 4),
+            planner=round(max(0.0, self._busy["planner"] - self.loaded("planner")), 4),
             overhead=round(max(0.0, 1 - working / used) if used > 0 else 0.0, 4),
             pictures=self.pictures,
             repairs=self.repairs,

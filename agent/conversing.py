@@ -1,7 +1,6 @@
-"""Conversing: the part of the store that remembers conversations: turns, names, wishes, undo.
+"""Conversing: the part of the store that remembers whole conversations: owners, wishes, branches.
 
-A picture is never forgotten: undo hides what a turn gave, redo shows it again, a branch is
-another conversation that begins with the same turns and pictures.
+A branch is another conversation that begins with the same turns and pictures.
 """
 
 from __future__ import annotations
@@ -10,14 +9,11 @@ import json
 import sqlite3
 import time
 import uuid
-from abc import ABC, abstractmethod
 from collections.abc import Sequence
-from contextlib import AbstractContextManager
-
-from pydantic import JsonValue
 
 from agent.checklist import Claim
-from agent.messages import Message
+from agent.naming import Names
+from agent.turnlog import TurnLog
 from agent.turns import Turn, Wishes
 from tools.errors import InvalidInput
 
@@ -56,14 +52,8 @@ def extend(database: sqlite3.Connection) -> None:
             database.execute(f"ALTER TABLE {table} ADD COLUMN {column} {kind}")
 
 
-class Conversations(ABC):
+class Conversations(Names, TurnLog):
     """Conversations over a database that a subclass holds."""
-
-    @abstractmethod
-    def _rows(self, query: str, *arguments: object) -> list[tuple[str, ...]]: ...
-
-    @abstractmethod
-    def _transaction(self) -> AbstractContextManager[sqlite3.Connection]: ...
 
     def conversation(self, owner: str = "") -> str:
         """Begin a conversation; returns its id.
@@ -108,125 +98,6 @@ class Conversations(ABC):
                 "UPDATE conversations SET title = ? WHERE id = ?", (title, conversation)
             )
 
-    def owner(self, conversation: str) -> str:
-        """Whose a conversation is.
-
-        Raises:
-            InvalidInput: no such conversation.
-        """
-        rows = self._rows("SELECT owner FROM conversations WHERE id = ?", conversation)
-        if not rows:
-            raise InvalidInput(f"no conversation {conversation!r} in the store")
-        return rows[0][0]
-
-    # names of pictures
-
-    def name(self, conversation: str, identity: str, turn: int = 0) -> str:
-        """Give a picture a handle in a conversation; one it has already is kept, and shown.
-
-        Args:
-            turn: the turn that gave it; 0 for one that was brought along.
-
-        Raises:
-            InvalidInput: no such conversation.
-        """
-        self.owner(conversation)
-        with self._transaction() as database:
-            rows = database.execute(
-                "SELECT number FROM handles WHERE conversation = ? AND picture = ?",
-                (conversation, identity),
-            ).fetchall()
-            if rows:
-                database.execute(
-                    "UPDATE handles SET hidden = 0 WHERE conversation = ? AND number = ?",
-                    (conversation, rows[0][0]),
-                )
-                return f"img{rows[0][0]}"
-            (number,) = database.execute(
-                "SELECT COALESCE(MAX(number), 0) + 1 FROM handles WHERE conversation = ?",
-                (conversation,),
-            ).fetchone()
-            database.execute(
-                "INSERT INTO handles (conversation, number, picture, turn) VALUES (?, ?, ?, ?)",
-                (conversation, number, identity, turn),
-            )
-        return f"img{number}"
-
-    def handles(self, conversation: str, *, hidden: bool = True) -> dict[str, str]:
-        """Handle to picture id, oldest first.
-
-        Args:
-            hidden: whether those that were undone are among them.
-
-        Raises:
-            InvalidInput: no such conversation.
-        """
-        self.owner(conversation)
-        query = (
-            "SELECT number, picture FROM handles WHERE conversation = ? AND (hidden = 0 OR ?) "
-            "ORDER BY number"
-        )
-        rows = self._rows(query, conversation, int(hidden))
-        return {f"img{number}": identity for number, identity in rows}
-
-    def sizes(self, conversation: str) -> dict[str, tuple[int, int]]:
-        """Handle to width and height in px, oldest first.
-
-        Under "" is the size of what `generate` drew last, in any conversation.
-        """
-        query = (
-            "SELECT number, width, height FROM handles JOIN pictures ON picture = id "
-            "WHERE conversation = ? ORDER BY number"
-        )
-        rows = self._rows(query, conversation)
-        found = {f"img{number}": (int(width), int(height)) for number, width, height in rows}
-        last = self._rows(
-            "SELECT width, height FROM pictures JOIN origins ON picture = id "
-            "WHERE tool = 'generate' ORDER BY number DESC LIMIT 1"
-        )
-        if last:
-            found[""] = (int(last[0][0]), int(last[0][1]))
-        return found
-
-    # undo, branch
-
-    def undo(self, conversation: str) -> tuple[str, ...]:
-        """Hide the pictures of the latest turn that gave any; returns their handles.
-
-        Raises:
-            InvalidInput: there is nothing to undo, or no such conversation.
-        """
-        self.owner(conversation)
-        query = (
-            "SELECT number FROM handles WHERE conversation = ? AND hidden = 0 AND turn = ("
-            "SELECT MAX(turn) FROM handles WHERE conversation = ? AND hidden = 0 AND turn > 0)"
-        )
-        return self._hide(conversation, query, 1, "there is nothing to undo")
-
-    def redo(self, conversation: str) -> tuple[str, ...]:
-        """Show again what was hidden last; returns the handles.
-
-        Raises:
-            InvalidInput: there is nothing to redo, or no such conversation.
-        """
-        self.owner(conversation)
-        query = (
-            "SELECT number FROM handles WHERE conversation = ? AND hidden = 1 AND turn = ("
-            "SELECT MIN(turn) FROM handles WHERE conversation = ? AND hidden = 1)"
-        )
-        return self._hide(conversation, query, 0, "there is nothing to redo")
-
-    def _hide(self, conversation: str, query: str, hidden: int, otherwise: str) -> tuple[str, ...]:
-        with self._transaction() as database:
-            rows = database.execute(query, (conversation, conversation)).fetchall()
-            database.executemany(
-                "UPDATE handles SET hidden = ? WHERE conversation = ? AND number = ?",
-                [(hidden, conversation, number) for (number,) in rows],
-            )
-        if not rows:
-            raise InvalidInput(otherwise)
-        return tuple(f"img{number}" for (number,) in sorted(rows))
-
     def branch(self, conversation: str, turn: int | None = None) -> str:
         """Begin another conversation with the same turns and pictures; returns its id.
 
@@ -256,22 +127,6 @@ class Conversations(ABC):
                 (other, conversation),
             )
         return other
-
-    # whole conversations
-
-    def named(self, conversation: str) -> list[tuple[int, str, int, bool]]:
-        """Number, picture id, turn and whether it is hidden, of every handle.
-
-        Raises:
-            InvalidInput: no such conversation.
-        """
-        self.owner(conversation)
-        query = (
-            "SELECT number, picture, turn, hidden FROM handles WHERE conversation = ? "
-            "ORDER BY number"
-        )
-        rows = self._rows(query, conversation)
-        return [(int(n), picture, int(turn), bool(hidden)) for n, picture, turn, hidden in rows]
 
     def take_over(
         self,
@@ -308,89 +163,6 @@ class Conversations(ABC):
         for claim in wishes.added:
             self.add_claim(other, claim)
         return other
-
-    # turns
-
-    def begin_turn(self, conversation: str, request: str) -> int:
-        """Write down a request before it is worked on; returns the number of the turn."""
-        self.owner(conversation)
-        with self._transaction() as database:
-            (number,) = database.execute(
-                "SELECT COALESCE(MAX(number), 0) + 1 FROM turns WHERE conversation = ?",
-                (conversation,),
-            ).fetchone()
-            database.execute(
-                "INSERT INTO turns VALUES (?, ?, 'open', ?, NULL, NULL, ?)",
-                (conversation, number, request, time.time()),
-            )
-        return int(number)
-
-    def end_turn(
-        self, conversation: str, number: int, state: str, reply: str | None, result: str | None
-    ) -> None:
-        """Write down how a turn ended: state done, failed or cancelled; result as JSON."""
-        with self._transaction() as database:
-            database.execute(
-                "UPDATE turns SET state = ?, reply = ?, result = ? "
-                "WHERE conversation = ? AND number = ?",
-                (state, reply, result, conversation, number),
-            )
-            database.execute(
-                "DELETE FROM checkpoints WHERE conversation = ? AND turn = ?",
-                (conversation, number),
-            )
-
-    def save_checkpoint(self, conversation: str, turn: int, state: str) -> None:
-        """Write down where the run of a turn stands; it replaces what was written before."""
-        with self._transaction() as database:
-            database.execute(
-                "INSERT OR REPLACE INTO checkpoints VALUES (?, ?, ?)", (conversation, turn, state)
-            )
-
-    def checkpoint(self, conversation: str, turn: int) -> str | None:
-        """Where the run of a turn stood when it was cut short, or None if nothing is known."""
-        query = "SELECT state FROM checkpoints WHERE conversation = ? AND turn = ?"
-        rows = self._rows(query, conversation, turn)
-        return rows[0][0] if rows else None
-
-    def turns(self, conversation: str) -> tuple[Turn, ...]:
-        """All turns, oldest first; one that a crash cut short is still `open`.
-
-        Raises:
-            InvalidInput: no such conversation.
-        """
-        self.owner(conversation)
-        query = (
-            "SELECT number, state, request, reply, result FROM turns WHERE conversation = ? "
-            "ORDER BY number"
-        )
-        return tuple(
-            Turn(
-                number=int(number),
-                state=state,
-                request=request,
-                reply=reply,
-                result=json.loads(result) if result else None,
-            )
-            for number, state, request, reply, result in self._rows(query, conversation)
-        )
-
-    def history(self, conversation: str) -> tuple[Message, ...]:
-        """What was said, oldest first; turns that did not end have no reply."""
-        query = "SELECT request, reply FROM turns WHERE conversation = ? ORDER BY number"
-        messages: list[Message] = []
-        for request, reply in self._rows(query, conversation):
-            messages.append(Message(role="user", text=request))
-            if reply is not None:
-                messages.append(Message(role="assistant", text=reply))
-        return tuple(messages)
-
-    def result(self, conversation: str, number: int) -> JsonValue:
-        """The result of a turn as JSON, or None if it has none."""
-        query = "SELECT result FROM turns WHERE conversation = ? AND number = ?"
-        rows = self._rows(query, conversation, number)
-        found: JsonValue = json.loads(rows[0][0]) if rows and rows[0][0] else None
-        return found
 
     # wishes
 

@@ -63,6 +63,7 @@ class Drawing(Record):
     tries: tuple[Try, ...] = Field(default=(), description="repairs that were verified")
     tried: tuple[str, ...] = Field(default=(), description="keys of repairs, not to repeat one")
     next_seed: int = 0
+    took: float = Field(default=0.0, ge=0, description="s of work on the first pictures")
     idle: int = Field(default=0, description="verified batches in a row without anything better")
 
     def passes(self) -> bool:

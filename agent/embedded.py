@@ -10,13 +10,13 @@ from __future__ import annotations
 import asyncio
 import secrets
 import threading
-from collections.abc import Sequence
+import time
 from pathlib import Path
 
 from agent import embedded_format as language
 from agent.embedded_plan import plan
 from agent.embedded_weights import ADAPTER, pull
-from agent.messages import Observation
+from agent.named import call_by_name
 from agent.plan import Plan
 from agent.planner import PlanRequest
 from tools.errors import InvalidInput, Unavailable
@@ -89,6 +89,8 @@ class Embedded:
         self._adapter = adapter
         self._model: Model | None = None
         self._loading = threading.Lock()
+        self._began = 0.0
+        self._loading_s = 0.0
         self._remembered: dict[tuple[str, ...], str] = {}
 
     async def plan(self, request: PlanRequest) -> Plan:
@@ -109,22 +111,36 @@ class Embedded:
                 f"the request has {len(request.text.encode())} bytes, the embedded planner reads "
                 f"{REQUEST}; make it shorter, or name another planner with --llm"
             )
-        if request.observations:
-            return Plan(reply=_told(request.observations))
+        if not request.observations and (named := call_by_name(request)):
+            return named
         said = tuple(
             turn.text
             for turn in request.history
             if turn.role == "user" and 0 < len(turn.text.encode()) <= REQUEST
         )
-        compact = self._write((*said, request.text), request, LOOK_BACK)
+        asked = (*said, request.text)
+        if request.observations and asked in self._remembered:  # it is too small to mend a plan
+            compact = self._remembered[asked]
+        else:
+            compact = self._write(asked, request, LOOK_BACK)
         return plan(compact, request.handles, request.tools.names(), request.sizes)
 
     def load(self) -> Model:
         """The model, fetched and loaded if it is not yet."""
         with self._loading:
             if self._model is None:
-                self._model = Model(self._base or pull(), self._adapter)
+                self._began = time.perf_counter()
+                try:
+                    self._model = Model(self._base or pull(), self._adapter)
+                finally:
+                    self._loading_s += time.perf_counter() - self._began
+                    self._began = 0.0
             return self._model
+
+    def loading_s(self) -> float:
+        """Seconds that fetching and loading have taken so far, one that goes on included."""
+        began = self._began
+        return self._loading_s + (time.perf_counter() - began if began else 0.0)
 
     def _write(self, said: tuple[str, ...], request: PlanRequest, back: int) -> str:
         """The compact plan of the last of `said`, with that of the one before it in mind."""
@@ -143,11 +159,3 @@ class Embedded:
         if said not in self._remembered:
             return self._write(said, request, back - 1)
         return self._remembered[said]
-
-
-def _told(observations: Sequence[Observation]) -> str:
-    """What became of a plan, in words: this model is too small to mend one."""
-    wrong = [
-        f"{one.tool or 'the plan'}: {one.text}" for one in observations if one.status != "done"
-    ]
-    return f"This did not work: {'; '.join(wrong)}" if wrong else "Done."

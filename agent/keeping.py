@@ -137,8 +137,10 @@ class Keeper:
         return self.pixels[identity]
 
     def sizes(self) -> dict[str, tuple[int, int]]:
-        """Handle to width and height in px, of the whole conversation."""
-        return self._store.sizes(self._conversation)
+        """Handle to width and height in px; under "" those of a picture yet to be drawn."""
+        draws = "generate" in self._toolbox.names()
+        weights = self._toolbox.checkpoint_digest("generate") if draws else ""
+        return self._store.sizes(self._conversation, weights)
 
     def shown(self) -> tuple[str, ...]:
         """Handles that are not undone, oldest first."""

@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-import asyncio
 import time
 from collections.abc import Sequence
 
 from agent import witnesses
 from agent.checklist import Claim
-from agent.drawing import Drawing
+from agent.drawing import Candidate, Drawing
 from agent.events import Checked, Repaired
+from agent.opening import first_try
 from agent.repair import boxes_of
 from agent.running import LoopState, Run
 from agent.state import Check
@@ -30,7 +30,7 @@ async def look(run: Run, drawings: dict[str, Drawing]) -> LoopState:
             continue
         started, loaded = time.perf_counter(), run.budget.loaded()
         try:
-            async with asyncio.timeout(run.deadline(drawing)):
+            async with run.within_budget(drawing):
                 found = await checks(run, drawing)
         except TimeoutError:
             drawings[name] = drawing.model_copy(update={"fresh": (), "trying": None})
@@ -43,6 +43,7 @@ async def look(run: Run, drawings: dict[str, Drawing]) -> LoopState:
         ]
         after = drawing.with_verified(verified, seconds)
         drawings[name] = after
+        _count(run, drawing, verified, seconds)
         _tell(run, drawing, after)
         run.keeper.forget({one.image for one in verified} - {one.image for one in after.best})
     return {"drawings": drawings}
@@ -79,6 +80,14 @@ async def _places(run: Run, source: Image, claims: Sequence[Claim]) -> list[Box]
     except ToolError:
         return []
     return [one.box for one in getattr(found, "boxes", ())]
+
+
+def _count(run: Run, before: Drawing, seen: Sequence[Candidate], seconds: float) -> None:
+    """Remember what a first shot was worth, so that the next is begun in the better way."""
+    tool = run.board.records[before.fresh[0].call].tool
+    if before.best or before.trying or not before.claims or tool not in ("generate", "layout"):
+        return
+    run.keeper.count_repair(first_try(tool, before.claims, seen, before.took + seconds), tool)
 
 
 def _tell(run: Run, before: Drawing, after: Drawing) -> None:

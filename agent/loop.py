@@ -32,9 +32,6 @@ from tools.values import Image
 
 if TYPE_CHECKING:
     from langchain_core.runnables import RunnableConfig
-    from langgraph.graph.state import CompiledStateGraph
-
-    Graph = CompiledStateGraph[LoopState, Steps, LoopState, LoopState]
 
 CHECKLIST: TypeAdapter[tuple[Claim, ...]] = TypeAdapter(tuple[Claim, ...])
 Ended = Literal["done", "failed", "cancelled"]
@@ -131,13 +128,12 @@ async def resume(
 
 async def _follow(work: Work, opening: Callable[[], None]) -> AsyncGenerator[Event, None]:
     """The events of a run, from its opening to its closing in the store."""
-    graph = compiled()  # its second of import is start-up, not the run's time
     try:
         await asyncio.to_thread(opening)
     except ToolError as error:
         yield _failed(error)
         return
-    task = asyncio.create_task(work.go(graph))
+    task = asyncio.create_task(work.go())
     result: RunResult | None = None
     failure: ToolError | None = None
     ended: Ended = "cancelled"
@@ -174,9 +170,13 @@ class Work:
         self.planner = planner
         self.store = store
         self.approve = approve
+        self.graph = compiled()  # its second of import is start-up, not the run's time
         self.budget = Budget(
             order.budget_s,
-            loading=getattr(toolbox, "loading_s", lambda: 0.0),
+            loading={
+                "tools": getattr(toolbox, "loading_s", float),
+                "planner": getattr(planner, "loading_s", float),
+            },
             most_calls=order.most_calls,
             most_tokens=order.most_tokens,
         )
@@ -224,14 +224,14 @@ class Work:
         )
         self.run.board.pictures = self.keeper.take_in(images)
 
-    async def go(self, graph: Graph) -> RunResult:
+    async def go(self) -> RunResult:
         """Run the graph; the stream of events ends when it does."""
         try:
             steps = Steps(self.run)
             if self.start.get("drawings"):
                 await steps.settle(self.start)  # what waits takes the best, as it did before
             limit: RunnableConfig = {"recursion_limit": MOST_STEPS}
-            state = await graph.ainvoke(self.start, limit, context=steps)
+            state = await self.graph.ainvoke(self.start, limit, context=steps)
             result: RunResult = state["result"]
             return result
         finally:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 import time
 
 from agent import rates
@@ -39,7 +38,7 @@ async def mend(run: Run, drawings: dict[str, Drawing]) -> LoopState:
     if chosen is None:
         return {"stopped": "budget" if ways else "no_progress"}
     try:
-        async with asyncio.timeout(run.deadline(drawing)):
+        async with run.within_budget(drawing):
             mended = await carry_out(run, drawing, *chosen)
     except TimeoutError:
         return {"stopped": "budget"}

@@ -32,6 +32,7 @@ class Call(Record):
     input: dict[str, JsonValue] = Field(
         default_factory=dict, description="argument name to literal, img1 or @c1.images[0]"
     )
+    why: str = Field("", description="what decided for it, where that was not the planner")
 
     def references(self) -> list[Reference]:
         """References to earlier calls, in the order they are written."""

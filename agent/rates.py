@@ -1,9 +1,11 @@
-"""Rates: how much each kind of repair mends and costs, as measured; what decides between them.
+"""Rates: how much each way to draw or mend gains and costs, as measured; what decides between them.
 
 A bandit: for each kind of repair and of failed claim the store counts tries, what they mended
 and their seconds. Before anything was counted the figures of `repair_rates.json` stand in,
-measured by `python -m benchmarks.repair`. The repair with the largest expected gain for each
-second is taken; what failed on this very request counts for more than what was measured before.
+measured by `python -m benchmarks.repair`. First shots are counted in the same way, a picture that
+meets every check as a gain, under the number of things that it must show. The repair with the
+largest expected gain for each second is taken; what failed on this very request counts for more
+than what was measured before.
 """
 
 from __future__ import annotations
@@ -24,8 +26,11 @@ SHIPPED = Path(__file__).with_name("repair_rates.json")
 KNOWN = 4.0  # tries that everything measured before this run weighs as, at most
 UNKNOWN = 0.3  # gain a try, where nobody measured anything; high enough to be tried
 ANEW = frozenset({"generate", "layout", "control"})  # tools whose repairs draw everything again
+AT_ONCE, PLACED = "new seeds", "layout"
+"""The two ways to begin: drawn from the words, and with a place for each thing."""
+CROWD = 3  # things of a picture, from which on they are counted as one kind
 Arm = tuple[str, str]
-"""A kind of repair, and the kind of claim it was for."""
+"""A kind of repair, and the kind of claim it was for; or a first shot, and its `crowd`."""
 
 
 class Rate(Record):
@@ -65,6 +70,35 @@ def mean(arm: str, kind: str, learnt: Mapping[Arm, Rate]) -> float:
     """Checks that one picture of a repair mends on average, 0..1."""
     seen = _joined(learnt.get((arm, kind), Rate()), shipped().get((arm, kind), Rate()))
     return min(1.0, seen.gained / seen.tries) if seen.tries else UNKNOWN
+
+
+def crowd(things: int) -> str:
+    """The kind of a whole picture: "1 thing", "2 things", and "3 things" for three and more."""
+    return f"{min(things, CROWD)} thing{'s' if things != 1 else ''}"
+
+
+def layout_first(things: int, learnt: Mapping[Arm, Rate]) -> str:
+    """Why a picture of so many things is better begun by a layout; empty if it is not.
+
+    Chances are of all that was seen. What they cost is compared as it was measured side by
+    side, on one machine.
+    """
+    kind = crowd(things)
+    given = [shipped().get((arm, kind), Rate()) for arm in (AT_ONCE, PLACED)]
+    at_once, placed = (
+        _joined(learnt.get((arm, kind), Rate()), rate)
+        for arm, rate in zip((AT_ONCE, PLACED), given, strict=True)
+    )
+    if not all(rate.tries and rate.seconds for rate in given) or not placed.gained:
+        return ""
+    slower = (given[1].seconds / given[1].tries) / (given[0].seconds / given[0].tries)
+    if placed.gained / placed.tries <= at_once.gained / at_once.tries * slower:
+        return ""
+    return (
+        f"a place for each thing: of {kind}, {placed.gained:.0f} of {placed.tries:.0f} pictures "
+        f"so drawn met every check, {at_once.gained:.0f} of {at_once.tries:.0f} drawn at once; "
+        f"one takes {slower:.1f} times as long"
+    )
 
 
 def worth(
@@ -128,7 +162,7 @@ def _joined(learnt: Rate, given: Rate) -> Rate:
 
 def _slower(rate: Rate, learnt: Mapping[Arm, Rate]) -> float:
     """How many times as long as a new drawing a repair took, where both were counted."""
-    anew = [one for (arm, _), one in learnt.items() if arm == "new seeds" and one.tries]
+    anew = [one for (arm, _), one in learnt.items() if arm == AT_ONCE and one.tries]
     if not (anew and rate.tries and rate.seconds):
         return 1.0
     usual = sum(one.seconds for one in anew) / sum(one.tries for one in anew)

@@ -12,14 +12,13 @@ import numpy as np
 from pydantic import Field, JsonValue
 
 from agent import words
-from agent.arranging import arrange, free_box, groups_of
+from agent.arranging import free_box, groups_of, laid_out
 from agent.checklist import Claim
 from agent.drawing import Candidate, Drawing
 from agent.state import Check
 from tools.base import Record
 from tools.values import Box, Mask
 
-LAYOUT_FIELDS = ("negative_prompt", "steps", "guidance", "width", "height")
 LAYOUTS = 2  # pictures of one arrangement; another arrangement is worth more than a third
 MARGIN = 4.0  # px around a box that is painted anew, so that no edge of the old thing stays
 
@@ -99,25 +98,18 @@ def _anew(drawing: Drawing, claim: Claim, pictures: int) -> Iterator[Repair]:
 def _layouts(
     drawing: Drawing, claim: Claim, size_wh: tuple[int, int], pictures: int
 ) -> Iterator[Repair]:
-    placed = arrange(drawing.claims, size_wh, drawing.next_seed)
-    if not placed or "prompt" not in drawing.fields:
-        return
-    kept = {k: v for k, v in drawing.input.items() if k in LAYOUT_FIELDS}
-    things: list[JsonValue] = [{"phrase": phrase, "box": list(box)} for phrase, box in placed]
     plain = drawing.variants[min(1, len(drawing.variants) - 1)].prompt
+    seed = drawing.next_seed
+    given = laid_out({**drawing.input, "prompt": plain}, drawing.claims, size_wh, seed)
+    if given is None or "prompt" not in drawing.fields:
+        return
     yield Repair(
         arm="layout",
         tool="layout",
-        input={
-            **kept,
-            "prompt": plain,
-            "things": things,
-            "seed": drawing.next_seed,
-            "n": pictures,
-        },
+        input={**given, "seed": seed, "n": pictures},
         claim=claim,
         pictures=pictures,
-        why=f"{claim.text}: drawn anew with a place for each of {len(placed)} things",
+        why=f"{claim.text}: drawn anew with a place for each thing",
     )
 
 

@@ -90,8 +90,7 @@ def ending_sentences(stopped: Stopped, spent: Spent, tries: Sequence[Try] = ()) 
     Args:
         tries: repairs that were checked.
     """
-    tried = f"{spent.pictures} picture{'s' if spent.pictures != 1 else ''} drawn"
-    took = f"{spent.used:.1f} s used, {tried}"
+    took = _took(spent)
     rests = ("budget",)
     said: list[Sentence] = []
     if stopped == "passed":
@@ -118,6 +117,14 @@ def advice(missed: Sequence[Claim], tools: Collection[str]) -> list[Sentence]:
             ways.append(way.format(name=_thing(claim), other=claim.other, it=claim.background))
     ways = list(dict.fromkeys(ways))[:2] or ["another seed or a larger budget"]
     return [Sentence(text=f"You could try: {'; or '.join(ways)}.")] if missed else []
+
+
+def _took(spent: Spent) -> str:
+    """What was used of the budget."""
+    of = f" of {spent.seconds:g}" if spent.seconds is not None else ""
+    pictures = f"{spent.pictures} picture{'s' if spent.pictures != 1 else ''}"
+    loading = f"; {spent.loading:.1f} s of loading not counted" if spent.loading >= 0.1 else ""
+    return f"{spent.used:.1f}{of} s used, {pictures} drawn{loading}"
 
 
 def _allowed(spent: Spent) -> str:

@@ -6,6 +6,7 @@ import asyncio
 import time
 from collections import ChainMap
 from collections.abc import Awaitable, Callable, Mapping
+from contextlib import AbstractAsyncContextManager, nullcontext
 from dataclasses import dataclass, field, replace
 from typing import TypedDict
 
@@ -102,9 +103,7 @@ class Run:
         if not images:
             return ()
         self.budget.pictures += len(images)
-        working = record.seconds
-        if record.id in self.first_step:  # before the first step it waited and loaded weights
-            working = min(working, time.perf_counter() - self.first_step[record.id])
+        working = self.working(record)
         if not arm or record.tool in ("generate", "layout"):
             self.budget.measured("draw", working, len(images))
         return tuple(
@@ -112,10 +111,14 @@ class Run:
             for image, seed in zip(images, seeds, strict=True)
         )
 
-    def deadline(self, drawing: Drawing) -> float | None:
-        """Seconds a step may take; the first pictures are always drawn and checked."""
-        left = self.budget.left()
-        return None if not drawing.best or left == float("inf") else left
+    def working(self, record: CallRecord) -> float:
+        """Seconds that a call which just ended was at work; before, it waited or loaded."""
+        begun = self.first_step.get(record.id)
+        return record.seconds if begun is None else min(record.seconds, time.perf_counter() - begun)
+
+    def within_budget(self, drawing: Drawing) -> AbstractAsyncContextManager[None]:
+        """Ends a step when the budget does; the first pictures are always drawn and checked."""
+        return self.budget.within() if drawing.best else nullcontext()
 
 
 def drawn(record: CallRecord) -> tuple[tuple[str, ...], tuple[int | None, ...]]:

@@ -9,8 +9,6 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from pydantic import JsonValue
-
 from agent.act import act
 from agent.approving import approved
 from agent.checklist import Claim
@@ -19,7 +17,7 @@ from agent.drawing import Drawing
 from agent.events import PlanMade
 from agent.looking import look
 from agent.mending import mend
-from agent.opening import opened
+from agent.opening import first_shot, opened
 from agent.plan import Call, dependents
 from agent.planning import PLANS, aims_of, checklist_of, make_plan
 from agent.refine import variants
@@ -40,8 +38,9 @@ class Steps:
         plan = made.get("plan")
         accepted = made.get("stopped") in (None, "reply") and not made["mending"]
         if plan is not None and accepted and "plans" in made:
-            checklist = checklist_of(self.run, plan)
-            self.run.emit(PlanMade(calls=plan.calls, reply=plan.reply, checklist=checklist))
+            claims, checklist = aims_of(self.run, plan), checklist_of(self.run, plan)
+            calls = tuple(first_shot(self.run, c, claims.get(c.id, ())) for c in plan.calls)
+            self.run.emit(PlanMade(calls=calls, reply=plan.reply, checklist=checklist))
         return made
 
     def save(self, state: LoopState) -> None:
@@ -61,8 +60,7 @@ class Steps:
         for call in calls:
             record = run.board.records[call.id]
             if call.id in claims and record.status == "done":
-                wanted = call.input.get("n")
-                drawings[call.id] = self._drawing(record, claims[call.id], wanted)
+                drawings[call.id] = self._drawing(call, record, claims[call.id])
         failed = {call for call in open_calls - drawings.keys() if call in run.board.records}
         lost = dependents(plan.calls, failed) if failed else set()
         await self._act([c for c in plan.calls if c.id in lost])  # to be skipped, and told so
@@ -110,11 +108,13 @@ class Steps:
         seed = {"seed": run.order.seed}
         await act(calls, toolbox=run.toolbox, board=run.board, emit=run.emit, defaults=seed)
 
-    def _drawing(self, record: CallRecord, claims: tuple[Claim, ...], wanted: JsonValue) -> Drawing:
-        run, given = self.run, dict(record.input)
+    def _drawing(self, call: Call, record: CallRecord, claims: tuple[Claim, ...]) -> Drawing:
+        """What is known of a call's pictures; it stands as planned, however it was begun."""
+        run, given, wanted = self.run, dict(record.input), call.input.get("n")
+        tool = run.toolbox.tool(call.tool)
+        given = {name: value for name, value in given.items() if name in tool.input.model_fields}
         if "n" in given:  # a first batch may have had more, to choose from
             given["n"] = wanted or 1
-        tool = run.toolbox.tool(record.tool)
         guidance = given.get("guidance", getattr(tool.options, "guidance", None))
         ways = variants(
             str(given.get("prompt", "")),
@@ -126,7 +126,7 @@ class Steps:
         seed, source = given.get("seed"), given.get("image")
         return Drawing(
             call=record.id,
-            tool=record.tool,
+            tool=call.tool,
             input=given,
             wanted=wanted if isinstance(wanted, int) else 1 if claims else max(1, len(drawn)),
             fields=tuple(tool.input.model_fields),
@@ -135,6 +135,7 @@ class Steps:
             variants=ways,
             fresh=drawn,
             next_seed=(seed if isinstance(seed, int) else 0) + len(drawn),
+            took=run.working(record),
         )
 
     def _verdict(self, drawings: dict[str, Drawing]) -> Stopped | None:

@@ -29,6 +29,8 @@ async def tell(run: Run, state: LoopState) -> RunResult:
         if drawing is not None:
             sentences += await _pictures(run, drawing, images, checks)
         told = record.id in planned and (drawing is None or record.tool in READERS)
+        if record.error and record.error in (plan.reply or ""):  # once is enough
+            continue
         if told or record.status == "failed":
             sentences += call_sentences(record, run.keeper.names())
     if stopped != "reply" and plan.calls and plan.reply:
@@ -57,7 +59,7 @@ async def _pictures(
     said: list[Sentence] = []
     prompt = str(drawing.input.get("prompt", ""))
     for one in drawing.best or drawing.fresh:
-        image = await run.keeper.hand_over(one.image, drawing.tool)
+        image = await run.keeper.hand_over(one.image, run.board.records[one.call].tool)
         images.append(image)
         checks += one.checks
         said += picture_sentences(image.handle, one.checks, prompt, drawing.tool, drawing.call)

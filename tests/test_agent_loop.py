@@ -359,3 +359,15 @@ async def test_in_a_follow_up_what_was_said_before_is_checked_as_well(store: Sto
         "relation",
         "background",
     }
+
+
+async def test_why_a_call_failed_is_said_once(store: Store) -> None:
+    call = Call(id="c1", tool="broken", input={"text": "hello"})
+    for planner in (
+        Scripted(Plan(calls=(call,))),
+        Scripted(Plan(calls=(call,)), Plan(reply="I am sorry: broken is broken.")),
+    ):
+        stream = loop.run("shout hello", toolbox=HereToolbox(Broken), planner=planner, store=store)
+        done = [event async for event in stream][-1]
+        assert isinstance(done, Done)
+        assert done.result.reply.count("broken is broken") == 1

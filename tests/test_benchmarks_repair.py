@@ -12,16 +12,20 @@ from tests.agent_hands import Edit, Layout
 from tests.test_agent_repair import Wrong
 
 
-async def test_each_way_is_counted_from_the_first_picture(tmp_path: Path) -> None:
+async def test_both_first_shots_and_each_repair_are_counted(tmp_path: Path) -> None:
     tools = HereToolbox(Wrong, Ground, Vqa, Classify, Layout, Edit)
     store = Store(tmp_path)
-    rates = dict(await repair.tried("a red box", 0, tools, store))
+    await repair.tried("a red box", 0, tools, store)
+    rates = store.repair_rates([tools.checkpoint_digest(name) for name in tools.names()])
     store.close()
+    assert rates["new seeds", "1 thing"].tries == repair.FIRST
+    assert rates["new seeds", "1 thing"].gained == 0
+    assert rates["layout", "1 thing"].gained == rates["layout", "1 thing"].tries > 0
     assert rates["layout", "colour"].gained == 1
     assert rates["edit", "colour"].gained == 1
     assert rates["new seeds", "colour"].gained == 0
-    assert rates["new seeds", "colour"].tries == 4
-    assert "mended a picture" in repair.body(rates)
+    assert rates["new seeds", "colour"].tries == repair.REDRAWN
+    assert "gain a picture" in repair.body(rates)
 
 
 def test_no_request_is_one_of_stickerevals() -> None:

@@ -16,7 +16,14 @@ from agent.reply import ASK_FOR_A_PICTURE
 from tools.errors import InvalidInput, Unavailable
 from ui.console import Interrupted, print_json, screen
 from ui.home import store_folder
-from ui.pictures import drop_if_empty, out_folder, read_pictures, shown, write_picture
+from ui.pictures import (
+    drop_if_empty,
+    out_folder,
+    read_pictures,
+    shown,
+    write_masks,
+    write_picture,
+)
 from ui.specialists import ImageOption, JsonOption, OutOption, ProfileOption, open_toolbox
 
 if TYPE_CHECKING:
@@ -85,8 +92,10 @@ def run(
         result = asyncio.run(follower.follow(stream))
         files = _hand_over(result, store, folder)
         drawn = _draw_evidence(result, files, store, folder)
+        for call in result.calls:
+            drawn += write_masks(call.output or {}, folder, f"{call.id}-mask")
         report = run_report(result, files)
-        if files or out is not None:
+        if files or drawn or out is not None:
             _write_json(report, folder / "run.json")
     except KeyboardInterrupt:
         raise Interrupted(_keep(follower.made, store, folder)) from None

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
+from typing import Any
 
+import numpy as np
 from rich.console import Console
 
-from tools.values import Image, load_image
+from tools.values import Image, Mask, load_image
 from ui.console import note
 
 OUT = Path("sightloop-out")
@@ -69,6 +71,33 @@ def write_picture(image: Image, path: Path) -> Path:
     finally:
         part.unlink(missing_ok=True)
     return path.absolute()
+
+
+def is_mask(value: object) -> bool:
+    """Whether a JSON value is a mask, as run-length encoding."""
+    return isinstance(value, Mapping) and value.keys() == {"size", "counts"}
+
+
+def masks_in(value: Any) -> Iterator[Mask]:
+    """Every mask in what a tool gave, as JSON, in its order."""
+    if is_mask(value):
+        yield Mask.from_rle(value)
+    elif isinstance(value, Mapping | list):
+        for item in value.values() if isinstance(value, Mapping) else value:
+            yield from masks_in(item)
+
+
+def write_masks(output: Mapping[str, Any], folder: Path, name: str) -> list[str]:
+    """Write the masks in what a tool gave, white on black, as NAME1.png and on; their paths."""
+    return [
+        str(write_picture(_white(mask), folder / f"{name}{number}.png"))
+        for number, mask in enumerate(masks_in(output), start=1)
+    ]
+
+
+def _white(mask: Mask) -> Image:
+    inside = mask.pixels.astype(np.uint8)[..., None] * np.uint8(255)
+    return Image.from_pixels(np.repeat(inside, 3, axis=-1))
 
 
 def shown(path: Path | str) -> str:

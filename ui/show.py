@@ -12,6 +12,9 @@ from rich.console import Console
 from rich.markup import escape
 from rich.table import Table
 
+from tools.values import Mask
+from ui.pictures import is_mask
+
 if TYPE_CHECKING:
     from agent.plan import Call
     from agent.state import Check
@@ -31,6 +34,8 @@ def show_plan(console: Console, calls: Sequence[Call], reply: str | None) -> Non
         console.print(
             f"  [cyan]{call.id}[/]  {call.tool}  {escape(arguments(call.input))}", soft_wrap=True
         )
+        if call.why:
+            console.print(f"      [dim]{escape(call.why)}[/]", soft_wrap=True)
     if reply and not calls:
         console.print(escape(reply), soft_wrap=True)
 
@@ -98,6 +103,8 @@ def summary(output: Mapping[str, Any] | None) -> str:
 
 def record(item: Mapping[str, Any]) -> str:
     """A small record in one line: `dog 0.93 at 8, 80, 48, 120`."""
+    if is_mask(item):
+        return plain(item)
     words = []
     for value in item.values():
         if isinstance(value, list):
@@ -111,6 +118,8 @@ def plain(value: Any, longest: int = LONG) -> str:
     """A value as a person reads it: numbers rounded, ids and what is longer than that cut."""
     if isinstance(value, float):
         return f"{value:.2f}"
+    if is_mask(value):
+        return f"mask, {Mask.from_rle(value).pixels.mean():.0%} of the picture"
     if isinstance(value, str):
         text = f"{value[:8]}…" if len(value) == ID and value.isalnum() else value
     else:

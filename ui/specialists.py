@@ -15,7 +15,7 @@ from rich.table import Table
 from tools.errors import InvalidInput
 from ui.console import note, print_json, progress, screen
 from ui.home import cache_folder
-from ui.pictures import out_folder, read_pictures, shown, write_picture
+from ui.pictures import drop_if_empty, out_folder, read_pictures, shown, write_masks, write_picture
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -68,7 +68,12 @@ def tool(
     started = time.perf_counter()
     output = asyncio.run(_call(toolbox, name, request, console))
     seconds = time.perf_counter() - started
-    made = _write_pictures(output, out, f"{name} {given.get('prompt', '')}")
+    folder = out_folder(out, f"{name} {given.get('prompt', '')}")
+    try:
+        made = _write_pictures(output, folder)
+        masks = write_masks(output.model_dump(mode="json"), folder, "mask")
+    finally:
+        drop_if_empty(folder)
     if out is not None and pictures:
         made += _write_boxes(output, pictures[0], out)
     if as_json:
@@ -84,7 +89,7 @@ def tool(
         return
     from ui.show import show_output
 
-    show_output(console, output, [shown(path) for path, _ in made])
+    show_output(console, output, [shown(path) for path in (*(path for path, _ in made), *masks)])
     console.print(f"[dim]{seconds:.1f} s, loading included[/]")
 
 
@@ -241,14 +246,10 @@ async def _call(toolbox: LocalToolbox, name: str, request: Record, console: Cons
         return await toolbox.call(name, request, step)
 
 
-def _write_pictures(output: Record, out: Path | None, words: str) -> list[tuple[Path, Image]]:
+def _write_pictures(output: Record, folder: Path) -> list[tuple[Path, Image]]:
     from tools.cache import pictures_in
 
-    pictures = list(pictures_in(output))
-    if not pictures:
-        return []
-    folder = out_folder(out, words)
-    named = enumerate(pictures, start=1)
+    named = enumerate(pictures_in(output), start=1)
     return [(write_picture(each, folder / f"img{number}.png"), each) for number, each in named]
 
 
