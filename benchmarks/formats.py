@@ -26,9 +26,15 @@ from pydantic import create_model
 from agent.plan import Call
 from agent.planner import Planner, PlanRequest
 from benchmarks import report
+from benchmarks.bench import Bench
 from tools.base import NoOptions, Progress, Record, Tool
 from tools.errors import InvalidInput, ToolError, Unavailable
 
+BENCH = Bench(
+    seeds="the cases of the file in order; greedy decoding where the model has it",
+    higher=("node_f1", "edge_f1", "argument_f1", "abstention"),
+    needs="--format F --llm M DATA.jsonl [TOOLS.json]",
+)
 TYPES: Mapping[str, Any] = {
     "string": str,
     "integer": int,
@@ -299,6 +305,18 @@ def lines_of(path: Path) -> list[dict[str, Any]]:
     return found
 
 
+def body(found: dict[str, Any]) -> str:
+    """The figures as markdown."""
+    rows = [(kind, report.percent(found[f"{kind}_f1"])) for kind in ("node", "edge", "argument")]
+    return "\n\n".join(
+        (
+            f"{found['cases']} cases of {found['format']}, planned by `{found['llm']}`.",
+            report.table(("of a plan", "F1"), rows),
+            f"No call where none is right: {report.percent(found['abstention'])}.",
+        )
+    )
+
+
 def main() -> None:
     """Command line."""
     from agent.language import planner
@@ -312,7 +330,13 @@ def main() -> None:
     more = lines_of(arguments.more) if arguments.more else []
     cases = READERS[arguments.format](lines_of(arguments.data), more)
     found = figures(asyncio.run(measure(cases, planner(arguments.llm))))
-    print(json.dumps({"llm": arguments.llm, "format": arguments.format, **found}, indent=2))
+    found = {"llm": arguments.llm, "format": arguments.format, **found}
+    print(body(found))
+    files = " ".join(path.name for path in (arguments.data, arguments.more) if path)
+    command = (
+        f"python -m benchmarks.formats --format {arguments.format} --llm {arguments.llm} {files}"
+    )
+    report.write("formats", "Public tool-calling cases", command, found, body(found))
 
 
 if __name__ == "__main__":
