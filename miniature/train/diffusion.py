@@ -1,10 +1,12 @@
 """Diffusion: the miniature Stable Diffusion (Rombach et al. 2022, arXiv:2112.10752).
 
-A U-Net on the autoencoder's 16x16x4 latents, told by the trained CLIP's text tower. Velocity
+A U-Net on the autoencoder's 16x16x4 latents, told by the trained CLIP's text tower, which draws,
+paints under a mask and edits (`miniature/train/tasks.py`): 9 channels, as for inpainting. Velocity
 prediction (Salimans & Ho 2022, arXiv:2202.00512) on a schedule that ends in pure noise (Lin et
 al. 2023, arXiv:2305.08891), so that flat backgrounds take the colour asked for. Latents are
-encoded once and kept in a file; captions are worded anew at each reading. Its scenes are composed
-ones: where a thing may stand anywhere, a small network spends its first hours on places.
+encoded once and kept in a file; captions are worded anew at each reading. It draws one thing in
+the middle: where several may stand anywhere, a small network spends its first hours on places,
+and the tool `layout` paints each into its own.
 """
 
 from __future__ import annotations
@@ -19,7 +21,7 @@ import torch.nn.functional as F
 from diffusers import (
     AutoencoderTiny,
     DPMSolverMultistepScheduler,
-    StableDiffusionPipeline,
+    StableDiffusionInpaintPipeline,
     UNet2DConditionModel,
 )
 from PIL import Image
@@ -27,14 +29,20 @@ from safetensors.torch import load_file, save_file
 from torch import Tensor, nn
 from transformers import CLIPTextModel, CLIPTokenizer
 
-from miniature.train.data import pixels, scenes
+from miniature.train import tasks
+from miniature.train.data import scaled, scenes
 from miniature.train.run import WeightAverage, arguments, autocast, fit
+from miniature.train.tasks import Pixels
 from miniature.world.language import caption, describe
-from miniature.world.scene import Scene
+from miniature.world.scene import LATTICE, draw
+from models.diffusion import Diffusion, Manner, Order
 
 BATCH = 16
 SCENES = 9_000  # seeds whose scenes are encoded once, and read again and again in new words
 MOST_THINGS = 1  # objects in a scene; raise it once the weights draw these well
+CHANGES = 6_000  # pictures to edit and to paint into, likewise
+FIRST_CHANGE = 300_000_000  # seed; no recipe of an eye reads so far
+DRAWN = 0.45  # share of samples that are drawn from nothing
 COMPLETE = 0.75  # share of captions that say everything
 TOKENS = 24  # of a prompt; StickerWorld's longest captions have 20
 UNTOLD = 0.1  # share of samples without a caption, for classifier-free guidance
@@ -46,16 +54,8 @@ PROMPTS = (
     "a rocket on a purple background",
     "a green umbrella",
     "a panda on a pink background",
-    "a cat and a tree",
-    "a red heart and a blue star",
-    "a yellow bell to the left of a cow",
-    "a pizza above a purple lock",
-    "two bees",
-    "three green apples on a white background",
-    "four pigs",
-    "a pink balloon to the right of a burger on a gray background",
-    "a frog, a sun and a red key",
-    "a small turtle on a brown background",
+    "a yellow bell",
+    "a pink balloon on a gray background",
 )
 
 
@@ -67,7 +67,7 @@ def unet() -> UNet2DConditionModel:
     """
     return UNet2DConditionModel(
         sample_size=16,
-        in_channels=4,
+        in_channels=9,  # noisy latents, mask, latents of what is shown
         out_channels=4,
         block_out_channels=(64, 128, 256),
         layers_per_block=1,
@@ -94,28 +94,72 @@ def scheduler() -> DPMSolverMultistepScheduler:
 
 
 @torch.no_grad()
-def encode(vae: AutoencoderTiny, batch: list[Scene], device: str) -> Tensor:
-    """Scaled latents of the scenes: (B, 4, 16, 16) float16 on the CPU."""
+def encode(vae: AutoencoderTiny, pictures: Pixels, device: str) -> Tensor:
+    """Scaled latents of pictures, RGB, uint8, (N, 128, 128, 3): (N, 4, 16, 16) on the CPU."""
     weights = b"".join(value.cpu().numpy().tobytes() for value in vae.state_dict().values())
-    key = hashlib.sha256(weights + repr(batch).encode()).hexdigest()[:16]
+    key = hashlib.sha256(weights + pictures.tobytes()).hexdigest()[:16]
     kept = Path(tempfile.gettempdir()) / f"sightloop-latents-{key}.safetensors"
     if kept.exists():
         return load_file(kept)["latents"]
     with autocast(device):
         parts = [
-            vae.encode(pixels(batch[i : i + 50]).to(device)).latents.float().cpu()
-            for i in range(0, len(batch), 50)
+            vae.encode(scaled(pictures[i : i + 50]).to(device)).latents.float().cpu()
+            for i in range(0, len(pictures), 50)
         ]
-    latents = torch.cat(parts).mul(vae.config.scaling_factor).half().contiguous()
+    latents = torch.cat(parts).mul(vae.config.scaling_factor).contiguous()
     save_file({"latents": latents}, kept)
     return latents
 
 
-def load(folder: Path, clip: Path) -> StableDiffusionPipeline:
+class Samples:
+    """Everything the network learns from, encoded: scenes to draw, then changes to make.
+
+    Attributes:
+        wanted: float32, (N, 4, 16, 16), latents of the picture to end with.
+        given: float32, (N, 5, 16, 16), the mask (1 where to paint) and the latents shown.
+    """
+
+    def __init__(self, vae: AutoencoderTiny, seed: int, device: str) -> None:
+        drawn = scenes(seed * SCENES, SCENES, composed=True)
+        self.scenes = list(dict.fromkeys(s for s in drawn if len(s.things) <= MOST_THINGS))
+        first = FIRST_CHANGE + seed * CHANGES
+        self.changes = [
+            make(first + i) for i in range(CHANGES // 2) for make in (tasks.edited, tasks.painted)
+        ]
+        whole = np.stack([draw(s) for s in self.scenes] + [c.wanted for c in self.changes])
+        self.wanted = encode(vae, whole, device)
+        shown = encode(vae, np.stack([change.shown for change in self.changes]), device)
+        masks = torch.from_numpy(np.stack([change.mask for change in self.changes])).float()
+        nothing = torch.zeros(len(self.scenes), 5, *shown.shape[2:])
+        nothing[:, 0] = 1
+        self.given = torch.cat([nothing, torch.cat([masks[:, None], shown], 1)])
+
+    def rows(self, rng: np.random.Generator) -> list[int]:
+        """Which samples make a batch."""
+        count = len(self.scenes)
+        return [
+            int(rng.integers(count) if rng.random() < DRAWN else rng.integers(count, len(self)))
+            for _ in range(BATCH)
+        ]
+
+    def words(self, row: int, rng: np.random.Generator) -> str:
+        """What is said of a sample: mostly all that can be, so that little is left to chance."""
+        if rng.random() < UNTOLD:
+            return ""
+        if row >= len(self.scenes):
+            return self.changes[row - len(self.scenes)].words
+        scene = self.scenes[row]
+        return describe(scene) if rng.random() < COMPLETE else caption(scene, rng)
+
+    def __len__(self) -> int:
+        return len(self.wanted)
+
+
+def load(folder: Path, clip: Path) -> StableDiffusionInpaintPipeline:
     """The pipeline so far, or a new one on the trained autoencoder and CLIP text tower."""
     if (folder / "model_index.json").exists():
-        return StableDiffusionPipeline.from_pretrained(folder, torch_dtype=torch.float32)
-    return StableDiffusionPipeline(
+        return StableDiffusionInpaintPipeline.from_pretrained(folder, torch_dtype=torch.float32)
+    return StableDiffusionInpaintPipeline(
         vae=AutoencoderTiny.from_pretrained(folder / "vae", torch_dtype=torch.float32),
         text_encoder=CLIPTextModel.from_pretrained(clip, dtype=torch.float32),
         tokenizer=CLIPTokenizer.from_pretrained(clip, model_max_length=TOKENS),
@@ -127,15 +171,8 @@ def load(folder: Path, clip: Path) -> StableDiffusionPipeline:
     )
 
 
-def told_of(scene: Scene, rng: np.random.Generator) -> str:
-    """What is said of a scene: mostly all there is to say, so that little is left to chance."""
-    if rng.random() < UNTOLD:
-        return ""
-    return describe(scene) if rng.random() < COMPLETE else caption(scene, rng)
-
-
 @torch.no_grad()
-def spread(pipeline: StableDiffusionPipeline, words: list[str]) -> None:
+def spread(pipeline: StableDiffusionInpaintPipeline, words: list[str]) -> None:
     """Set the conditioning so that captions start far apart, as whitening does for any input.
 
     The states of the text tower share one large mean: "a red apple" and "a blue apple" begin a
@@ -170,32 +207,31 @@ def main() -> None:
     pipeline.set_progress_bar_config(disable=True)
     pipeline.unet.to(memory_format=torch.channels_last)
     networks = pipeline.unet
-    drawn = scenes(options.seed * SCENES, SCENES, composed=True)
-    known = list(dict.fromkeys(scene for scene in drawn if len(scene.things) <= MOST_THINGS))
-    latents = encode(pipeline.vae, known, options.device)
-    print({"encoded": len(latents), "std": round(float(latents.float().std()), 3)}, flush=True)
+    samples = Samples(pipeline.vae, options.seed, options.device)
+    print({"samples": len(samples), "std": round(float(samples.wanted.std()), 3)}, flush=True)
     if new:
         worded = np.random.default_rng(options.seed)
-        spread(pipeline, [caption(scene, worded) for scene in known[:3000]])
+        spread(pipeline, [samples.words(row, worded) for row in range(3000)])
     signal = scheduler().alphas_cumprod.to(options.device)
 
     def loss(step: int) -> dict[str, Tensor]:
         rng = np.random.default_rng((options.seed, step))
-        rows = rng.integers(len(known), size=BATCH)
-        words = [told_of(known[row], rng) for row in rows]
+        rows = samples.rows(rng)
+        words = [samples.words(row, rng) for row in rows]
         ids = pipeline.tokenizer(
             words, padding="max_length", truncation=True, return_tensors="pt"
         ).input_ids.to(options.device)
         with torch.no_grad():
             told = pipeline.text_encoder(ids).last_hidden_state
-        x = latents[rows].float().to(options.device)
+        x = samples.wanted[rows].to(options.device)
         noise = torch.randn_like(x)
         # mostly noisy: what is drawn is decided there, and it is learnt last
         t = (len(signal) * torch.rand(BATCH, device=options.device).pow(0.6)).long()
         a = signal[t].sqrt()[:, None, None, None]
         b = (1 - signal[t]).sqrt()[:, None, None, None]
-        noisy = (a * x + b * noise).contiguous(memory_format=torch.channels_last)
-        said = pipeline.unet(noisy, t, encoder_hidden_states=told).sample
+        seen = torch.cat([a * x + b * noise, samples.given[rows].to(options.device)], 1)
+        seen = seen.contiguous(memory_format=torch.channels_last)
+        said = networks(seen, t, encoder_hidden_states=told).sample
         return {"velocity": F.mse_loss(said.float(), a * noise - b * x)}
 
     average = WeightAverage(networks, decay=0.999)
@@ -228,16 +264,21 @@ def main() -> None:
     )
 
 
-def preview(pipeline: StableDiffusionPipeline) -> Image.Image:
-    """The PROMPTS drawn with fixed seeds, four a row."""
-    seeds = [torch.Generator().manual_seed(i) for i in range(len(PROMPTS))]
-    drawn = pipeline(
-        list(PROMPTS), num_inference_steps=STEPS, guidance_scale=1.5, generator=seeds
-    ).images
-    side = drawn[0].width
-    sheet = Image.new("RGB", (4 * side, -(-len(drawn) // 4) * side))
-    for i, picture in enumerate(drawn):
-        sheet.paste(picture, (i % 4 * side, i // 4 * side))
+def preview(pipeline: StableDiffusionInpaintPipeline) -> Image.Image:
+    """The PROMPTS drawn with fixed seeds, then changes: what is shown, what is made of it."""
+    hand, manner = Diffusion(pipeline), Manner(STEPS, 1.5)
+    orders = [Order(words, "", i) for i, words in enumerate(PROMPTS)]
+    made = hand.draw(orders, steps=STEPS, guidance=1.5, size_wh=hand.size_wh)
+    for i in range(4):
+        edit, paint = tasks.edited(i), tasks.painted(i)
+        order = Order(edit.words, "", i)
+        made += [edit.shown, hand.edit(order, edit.shown, manner=manner, fidelity=1.0)]
+        order, mask = Order(paint.words, "", i), paint.mask.repeat(LATTICE, 0).repeat(LATTICE, 1)
+        made += [paint.shown, hand.paint(order, paint.wanted, mask, manner=manner)]
+    side = hand.size_wh[0]
+    sheet = Image.new("RGB", (4 * side, -(-len(made) // 4) * side))
+    for i, picture in enumerate(made):
+        sheet.paste(Image.fromarray(picture), (i % 4 * side, i // 4 * side))
     return sheet
 
 
