@@ -50,7 +50,7 @@ def add(
     for folder in folders or []:
         if not folder.expanduser().is_dir():
             raise InvalidInput(f"{str(folder)!r} is not a folder; an index is made of folders")
-    catalogue, embed = _opened(name, encoder, profile, bool(folders))
+    catalogue, embed = opened(name, encoder, profile, bool(folders))
     with catalogue, progress(console) as bar:
         task = bar.add_task(f"index {name}", total=None)
         given = folders or [Path(folder) for folder in catalogue.folders()]
@@ -176,7 +176,7 @@ def duplicates(name: NameOption = "default", as_json: JsonOption = False) -> Non
     console.print(table if groups else "no two pictures are the same to the eye")
 
 
-def _opened(name: str, encoder: str | None, profile: str, new: bool) -> tuple[Catalogue, Any]:
+def opened(name: str, encoder: str | None, profile: str, new: bool) -> tuple[Catalogue, Any]:
     """The index, made if it is not there, and what turns pictures into its vectors."""
     from models import weights
     from tools.index.catalogue import Catalogue, create, names

@@ -1,17 +1,19 @@
-"""Overlay: a picture with named boxes drawn over it, large enough to read."""
+"""Overlay: a picture with named boxes or a mask drawn over it, large enough to read."""
 
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any, NamedTuple
 
+import numpy as np
 from PIL import Image as PIL
 from PIL import ImageDraw, ImageFont
 
-from tools.values import Box, Image
+from tools.values import Box, Image, Mask
 
 LEAST_SIDE = 512  # px; smaller pictures are enlarged by a whole factor
 LETTERS = 13  # px
+TINT = (255, 45, 120)  # of what is marked
 INKS = ("#c00000", "#0050c8", "#007a33", "#8a2be2", "#b35900", "#00757a", "#a0006e", "#444444")
 
 
@@ -56,3 +58,16 @@ def boxes_over(image: Image, boxes: Sequence[Named]) -> Image:
         pen.rectangle((x, y, x + right - left + 6, y + bottom - top + 6), fill=ink)
         pen.text((x + 3 - left, y + 3 - top), name, fill="white", font=font)
     return Image.from_pil(canvas)
+
+
+def mask_over(image: Image, mask: Mask) -> Image:
+    """The picture, enlarged if it is small, with what lies in the mask tinted and rimmed."""
+    scale = max(1, -(-LEAST_SIDE // max(image.size_wh)))
+    wide = np.kron(mask.pixels, np.ones((scale, scale), np.bool_))
+    size = (image.width * scale, image.height * scale)
+    pixels = np.asarray(image.to_pil().resize(size, PIL.Resampling.BICUBIC), np.float32)
+    tinted = np.where(wide[..., None], 0.55 * pixels + 0.45 * np.array(TINT), pixels)
+    inner = np.pad(wide, 2, mode="edge")
+    inner = inner[:-4, 2:-2] & inner[4:, 2:-2] & inner[2:-2, :-4] & inner[2:-2, 4:]
+    tinted[wide & ~inner] = TINT
+    return Image.from_pixels(np.rint(tinted).astype(np.uint8))

@@ -10,16 +10,11 @@ import streamlit as st
 from agent.state import RunResult
 from agent.turns import Turn
 from tools.errors import ToolError
-from tools.values import Image, load_image
-from ui.face import samples, timeline, workspace
-from ui.face.engine import Engine, fresh_seed
+from ui.face import canvas, describing, sending, timeline, welcome, workspace
+from ui.face.engine import Engine
+from ui.face.job import Job
 from ui.face.session import Session
 
-SUGGESTIONS = (
-    "draw a yellow star",
-    "draw a red apple on a blue background",
-    "draw a purple car",
-)
 KINDS = ["png", "jpg", "jpeg", "webp", "gif", "bmp", "tiff"]
 WIDTH = 200  # px of a picture in the conversation
 
@@ -27,29 +22,29 @@ WIDTH = 200  # px of a picture in the conversation
 def show(engine: Engine, state: Session) -> None:
     """Draw the conversation with the picture beside it, and take the next request."""
     talk = state.conversation
-    handles = engine.store.handles(talk, hidden=False) if talk else {}
-    job = engine.jobs.get(talk) if talk else None
+    if talk is None:
+        welcome.show(engine, state, lambda: _say(engine, state, working=False))
+        _problem(engine, state)
+        return
+    job = engine.jobs.get(talk)
     working = job is not None and not job.ended
-    left, right = st.columns([3, 2], gap="large") if handles else (st.container(), None)
-    with left:
-        if talk is None:
-            _welcome(engine, state)
-        else:
-            turns = engine.store.turns(talk)
-            at_work = working and bool(turns) and turns[-1].state == "open"
-            _turns(engine, state, turns[:-1] if at_work else turns)
-        if job is not None and working:
-            with st.chat_message("user"):
-                st.markdown(job.request)
-                for image in job.images:
-                    st.image(image.png(), width=WIDTH, alt="a picture you brought")
-            timeline.live(job)
-        elif job is not None and job.error:
-            st.error(job.error)
+    pictures = bool(engine.store.handles(talk))
+    left, right = st.columns([3, 2], gap="large") if pictures else (st.container(), None)
+    with left, st.container(key="talk"):
+        turns = engine.store.turns(talk)
+        at_work = working and bool(turns) and turns[-1].state == "open"
+        _turns(engine, state, turns[:-1] if at_work else turns)
+        if job is not None:
+            _job(engine, state, job)
         _problem(engine, state)
     if right is not None:
-        with right:
-            workspace.show(engine, state, handles)
+        with right, st.container(key="work"):
+            workspace.show(engine, state)
+    _say(engine, state, working=working)
+    _scroll(state)
+
+
+def _say(engine: Engine, state: Session, *, working: bool) -> None:
     said = st.chat_input(
         "Say what to draw, or add a picture and ask about it",
         accept_file="multiple",
@@ -58,33 +53,20 @@ def show(engine: Engine, state: Session) -> None:
         disabled=working,
     )
     if said:
-        submit(engine, state, said.text, [file.getvalue() for file in said.files])
+        sending.submit(engine, state, said.text, [file.getvalue() for file in said.files])
 
 
-def submit(engine: Engine, state: Session, text: str, files: Sequence[bytes] = ()) -> None:
-    """Begin to work on a request; one that cannot be sent is kept as a draft."""
-    state.draft, state.problem = text, ""
-    try:
-        images = [load_image(data).image for data in files]
-        images += [engine.store.get(identity) for identity in state.attached]
-    except ToolError as error:
-        state.problem = str(error)
-        st.rerun()
-    send(engine, state, text or "describe this picture", images)
-
-
-def send(
-    engine: Engine, state: Session, text: str, images: Sequence[Image], seed: int | None = None
-) -> None:
-    """Hand a request to the engine, and show how it goes."""
-    if state.conversation is None:
-        state.open(engine.store.conversation())
-    talk = state.conversation
-    assert talk is not None
-    engine.start(talk, text, images, fresh_seed() if seed is None else seed)
-    state.picture = state.claim = None
-    state.draft, state.attached = "", ()
-    st.rerun()
+def _job(engine: Engine, state: Session, job: Job) -> None:
+    if not job.ended:
+        with st.chat_message("user"):
+            st.markdown(job.request)
+            for image in job.images:
+                st.image(canvas.source(image), width=WIDTH, alt="a picture you brought")
+        timeline.live(job)
+    elif job.error:
+        with st.chat_message("assistant"):
+            st.error(job.error)
+            _try_again(engine, state, job.request)
 
 
 def _problem(engine: Engine, state: Session) -> None:
@@ -94,29 +76,14 @@ def _problem(engine: Engine, state: Session) -> None:
             st.caption("Your words are kept:")
             st.code(state.draft, language=None)
             if st.button("Send the words alone"):
-                submit(engine, state, state.draft)
+                sending.send(engine, state, state.draft, ())
 
 
-def _welcome(engine: Engine, state: Session) -> None:
-    st.title("What shall we look at?")
-    st.write(
-        "Ask for a picture. It is drawn, looked at again, and every claim of your words is "
-        "checked. Or add a picture and ask about it."
-    )
-    for column, words in zip(st.columns(len(SUGGESTIONS)), SUGGESTIONS, strict=True):
-        if column.button(words, width="stretch"):
-            submit(engine, state, words)
-    st.markdown("## Or begin with a sample picture")
-    for column, sample in zip(st.columns(4), samples.some(), strict=True):
-        column.image(sample.png, width="stretch", caption=sample.text)
-        if column.button("Describe it", key=f"sample{sample.seed}", width="stretch"):
-            submit(engine, state, "describe this picture", [sample.png])
-    if engine.toolbox.profile.name == "miniature":
-        st.caption(
-            "These are the miniature networks: 40 kinds of stickers, seven colours, eight "
-            "backgrounds, 128×128 pixels. Photos need another profile, such as sd15: "
-            "`sightloop ui --profile sd15`."
-        )
+def _try_again(engine: Engine, state: Session, request: str) -> None:
+    look, models = st.columns(2)
+    if look.button("Try again", key="retry", width="stretch"):
+        sending.send(engine, state, request, ())
+    models.link_button("See which tools are alive", "models", width="stretch")
 
 
 def _turns(engine: Engine, state: Session, turns: Sequence[Turn]) -> None:
@@ -127,40 +94,57 @@ def _turns(engine: Engine, state: Session, turns: Sequence[Turn]) -> None:
         with st.chat_message("user"):
             st.markdown(turn.request)
             sent = [one for one in _looked_at(result) if one in brought and one not in shown]
-            _pictures(engine, state, [(one, "a picture you brought") for one in sent])
+            _pictures(engine, state, sent, "a picture you brought")
             shown.update(sent)
+        last = turn is turns[-1]
         if result is not None:
             with st.chat_message("assistant"):
-                _answer(engine, state, turn, result)
+                _answer(engine, state, turn, result, last=last)
         elif turn.state == "cancelled":
             st.caption("Stopped; what was drawn by then is kept.")
         elif turn.state == "open":
-            st.caption("This was cut short when the program ended. Ask again to go on.")
+            st.caption("This was cut short when the program ended.")
+            if last and st.button("Go on from there"):
+                engine.go_on(state.conversation or "", turn.request)
+                st.rerun()
 
 
-def _answer(engine: Engine, state: Session, turn: Turn, result: RunResult) -> None:
+def _answer(engine: Engine, state: Session, turn: Turn, result: RunResult, *, last: bool) -> None:
     timeline.finished(result)
-    _pictures(engine, state, [(one.id, f"{one.handle}: {turn.request}") for one in result.images])
-    st.markdown(result.reply)
+    _pictures(engine, state, [one.id for one in result.images], turn.request)
+    if result.stopped != "failed":
+        st.markdown(result.reply)
+        return
+    st.error(result.reply)
+    if last:
+        _try_again(engine, state, turn.request)
 
 
-def _pictures(engine: Engine, state: Session, pictures: Sequence[tuple[str, str]]) -> None:
+def _pictures(engine: Engine, state: Session, pictures: Sequence[str], words: str) -> None:
+    if not pictures:
+        return
     names = {
         identity: handle
         for handle, identity in engine.store.handles(state.conversation or "").items()
     }
     with st.container(horizontal=True):
-        for identity, words in pictures:
+        for identity in pictures:
             with st.container(width=WIDTH):
                 try:
-                    st.image(engine.store.get(identity).png(), width=WIDTH, alt=words)
+                    picture = engine.store.get(identity)
                 except ToolError as error:
                     st.error(str(error))
                     continue
                 handle = names.get(identity, "")
-                if st.button(f"Look at {handle}", key=f"look-{identity}-{words[:40]}"):
-                    state.picture, state.claim = handle, None
-                    st.rerun()
+                told = describing.words(engine, picture) or words
+                st.image(canvas.source(picture), width=WIDTH, alt=f"{handle}: {told}")
+                st.button(
+                    f"Look at {handle}",
+                    key=f"look-{identity}-{words[:40]}",
+                    on_click=state.show,
+                    args=(handle,),
+                    width="stretch",
+                )
 
 
 def _looked_at(result: RunResult | None) -> list[str]:
@@ -169,3 +153,14 @@ def _looked_at(result: RunResult | None) -> list[str]:
         value for call in (result.calls if result else ()) for value in call.input.values()
     ]
     return list(dict.fromkeys(str(v) for v in values if isinstance(v, str) and len(v) == 64))
+
+
+def _scroll(state: Session) -> None:
+    """Bring what was asked for into view, once."""
+    if state.reveal:
+        st.html(
+            f"<script>document.querySelector('.st-key-{state.reveal}')?.scrollIntoView("
+            "{block: 'nearest'})</script>",
+            unsafe_allow_javascript=True,
+        )
+        state.reveal = ""

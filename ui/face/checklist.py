@@ -1,4 +1,4 @@
-"""Checklist: each claim with its verdict and what the witnesses said; strike and add."""
+"""Checklist: each claim with its verdict and what the witnesses said; strike, add, check again."""
 
 from __future__ import annotations
 
@@ -6,43 +6,69 @@ import streamlit as st
 
 from agent.state import Check
 from agent.wishing import claim
-from tools.errors import InvalidInput
+from tools.errors import InvalidInput, ToolError
+from ui.face import rechecking
 from ui.face.engine import Engine
 from ui.face.session import Session
 
 SIGNS = {"pass": "✅ pass", "fail": "❌ fail", "unsure": "❔ unsure"}
 
 
-def show(engine: Engine, state: Session, checks: list[Check]) -> None:
+def show(engine: Engine, state: Session, handle: str, identity: str, checks: list[Check]) -> None:
     """The checks of one picture; a click on one shows what it stands on."""
     talk = state.conversation
     assert talk is not None
-    passed = sum(check.verdict == "pass" for check in checks)
-    st.markdown(f"### {passed} of {len(checks)} checks pass" if checks else "### No checks")
+    if checks:
+        st.caption("Click a check to see what it stands on.")
+    else:
+        st.caption("Nothing was checked on this picture. Add a claim below, then check it.")
     for number, check in enumerate(checks):
-        chosen = state.claim == check.claim.text
-        text = f"{SIGNS[check.verdict]} · {check.claim.text}"
-        label = f"**{text}**" if chosen else text
-        if st.button(label, key=f"claim{number}", width="stretch", type="tertiary"):
-            state.claim = None if chosen else check.claim.text
+        _check(engine, state, number, check)
+    job = engine.jobs.get(talk)
+    working = job is not None and not job.ended
+    if st.button("Check again", key="recheck", disabled=working, width="stretch"):
+        try:
+            with st.spinner("Looking again …"):
+                rechecking.again(engine, talk, handle, identity, checks)
+        except ToolError as error:
+            st.error(str(error))
+        else:
             st.rerun()
-        if chosen:
-            for witness in check.witnesses:
-                st.caption(f"{witness.name} says {witness.says}: {witness.detail}")
-            if st.button("Strike this claim", key=f"strike{number}"):
-                engine.store.strike(talk, check.claim.text)
-                st.toast("From the next request on, this is not checked.")
     _wishes(engine, talk)
+
+
+def _check(engine: Engine, state: Session, number: int, check: Check) -> None:
+    chosen = state.claim == check.claim.text
+    text = f"{SIGNS[check.verdict]} · {check.claim.text}"
+    st.button(
+        f"**{text}**" if chosen else text,
+        key=f"claim{number}",
+        width="stretch",
+        type="tertiary",
+        on_click=state.choose,
+        args=(check.claim.text,),
+    )
+    if not chosen:
+        return
+    for witness in check.witnesses:
+        st.caption(f"**{witness.name}** says {witness.says}: {witness.detail}")
+    if st.button("Do not check this any more", key=f"strike{number}"):
+        engine.store.strike(state.conversation or "", check.claim.text)
+        st.toast("From now on this is not checked in this conversation.")
 
 
 def _wishes(engine: Engine, talk: str) -> None:
     wishes = engine.store.wishes(talk)
     with st.expander("Change what is checked"):
         for text in (*wishes.struck, *(one.text for one in wishes.added)):
-            kind = "struck" if text in wishes.struck else "added"
-            if st.button(f"Take back ({kind}): {text}", key=f"wish-{text}", type="tertiary"):
-                engine.store.forget_wish(talk, text)
-                st.rerun()
+            kind = "left out" if text in wishes.struck else "added"
+            st.button(
+                f"Take back ({kind}): {text}",
+                key=f"wish-{text}",
+                type="tertiary",
+                on_click=engine.store.forget_wish,
+                args=(talk, text),
+            )
         with st.form("claim", clear_on_submit=False, border=False):
             words = st.text_input("One more claim", placeholder="there are two dogs")
             if st.form_submit_button("Check this too") and words.strip():
@@ -51,4 +77,5 @@ def _wishes(engine: Engine, talk: str) -> None:
                 except InvalidInput as error:
                     st.error(str(error))
                 else:
-                    st.rerun()
+                    st.toast("Added. Press “Check again” to see whether it holds.")
+                    st.rerun(scope="fragment")

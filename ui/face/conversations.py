@@ -1,4 +1,4 @@
-"""Conversations: the list in the sidebar; open, begin, export, import."""
+"""Conversations: the list in the sidebar; open, begin, rename, export, import."""
 
 from __future__ import annotations
 
@@ -13,24 +13,35 @@ SHOWN = 30
 LETTERS = 34
 
 
-def show(engine: Engine, state: Session) -> None:
-    """List conversations, the newest first, under the words they began with."""
+def show(engine: Engine, state: Session) -> bool:
+    """List conversations, the newest first; says whether another one was opened."""
     st.markdown("## Sightloop")
+    opened = False
     if st.button("New conversation", width="stretch", type="primary", key="new"):
         state.open(None)
-        st.rerun()
-    for talk in engine.store.conversations()[:SHOWN]:
-        turns = engine.store.turns(talk)
-        if not turns:
-            continue
-        words = turns[0].request
+        opened = True
+    titles = engine.store.titles()
+    for talk in list(titles)[:SHOWN]:
+        words = titles[talk]
         short = words if len(words) <= LETTERS else f"{words[: LETTERS - 1]}…"
         here = talk == state.conversation
         if st.button(f"**{short}**" if here else short, key=talk, width="stretch", type="tertiary"):
             state.open(talk)
-            st.rerun()
+            opened = True
+    if state.conversation is not None:
+        with st.popover("Rename this conversation", width="stretch"):
+            _rename(engine, state.conversation, titles.get(state.conversation, ""))
     with st.expander("Export and import"):
         _archive(engine, state)
+    return opened
+
+
+def _rename(engine: Engine, talk: str, title: str) -> None:
+    with st.form("rename", border=False):
+        words = st.text_input("Name", value=title, max_chars=80, key=f"name-{talk}")
+        if st.form_submit_button("Rename", width="stretch") and words.strip():
+            engine.store.rename(talk, words.strip())
+            st.rerun()
 
 
 def _archive(engine: Engine, state: Session) -> None:

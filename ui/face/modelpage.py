@@ -4,42 +4,60 @@ from __future__ import annotations
 
 import resource
 import sys
+from collections import defaultdict
 
 import streamlit as st
 
 from agent import embedded_weights
 from models import weights
+from tools.profile import Profile
 from ui.face.engine import Engine
 
 UNIT = 2**30 if sys.platform == "darwin" else 2**20  # ru_maxrss: bytes there, KiB elsewhere
 
 
 def show(engine: Engine) -> None:
-    """A table of tools, and what this profile's world is."""
+    """The networks with the tools they serve, and what this profile's world is."""
     profile = engine.toolbox.profile
-    st.title("Models")
-    st.write(f"Profile **{profile.name}**. {profile.description}")
     absent = engine.toolbox.absent()
-    lines = ["| tool | state | checkpoint | device | licence |", "|---|---|---|---|---|"]
-    for name, settings in profile.tools.items():
-        state = "❌ missing" if name in absent else "✅ ready"
-        licence = weights.card(settings.checkpoint).licence
-        lines.append(
-            f"| {name} | {state} | `{settings.checkpoint}` | {settings.device} | {licence} |"
-        )
-    st.markdown("\n".join(lines))  # a data frame would load pandas, seconds on a busy machine
+    st.title("Models")
+    st.write(f"Profile **{profile.name}**: {profile.description}")
     for name, why in absent.items():
         st.warning(f"**{name}** is not there: {why}")
-    used = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / UNIT
-    st.caption(f"Memory of this process, at its peak: {used:.1f} GiB")
-    if engine.llm == "embedded" and embedded_weights.present() is None:
-        st.info("The planner's language model (93 MB) is fetched at the first request.")
-    else:
-        st.caption(f"Planner: {engine.llm}")
+    for checkpoint, names in networks(profile).items():
+        with st.container(border=True):
+            alive = [name for name in names if name not in absent]
+            sign = "✅" if len(alive) == len(names) else "❌"
+            st.markdown(f"{sign} **{', '.join(names)}**")
+            settings = profile.tools[names[0]]
+            licence = weights.card(checkpoint).licence
+            st.caption(f"`{checkpoint}` · device {settings.device}, {settings.dtype} · {licence}")
+    _process(engine)
     if "segment" not in profile.tools:
-        st.info("This profile has no `segment`: a click on a picture cannot cut things out yet.")
+        st.info(
+            "This profile has no `segment`: a click on a picture finds no edges. "
+            "Boxes and the brush work."
+        )
     if profile.name == "miniature":
         _world()
+
+
+def networks(profile: Profile) -> dict[str, list[str]]:
+    """Checkpoint to the tools it serves."""
+    found: dict[str, list[str]] = defaultdict(list)
+    for name, settings in profile.tools.items():
+        found[settings.checkpoint].append(name)
+    return dict(found)
+
+
+def _process(engine: Engine) -> None:
+    used = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / UNIT
+    planner = engine.llm
+    if planner == "embedded":
+        planner = "the embedded language model"
+        if embedded_weights.present() is None:
+            planner += " (93 MB, fetched at the first request)"
+    st.caption(f"Requests are planned by {planner}. This process took {used:.1f} GiB at its peak.")
 
 
 def _world() -> None:

@@ -12,13 +12,24 @@ from ui.face.session import session
 STYLE = """<style>
 .block-container {padding-top: 4.5rem; padding-bottom: 6rem; max-width: 84rem}
 [data-testid="stChatMessage"] {padding: .6rem .2rem}
-img {image-rendering: auto; border-radius: .5rem}
+img {border-radius: .5rem}
 [data-testid="stBaseButton-tertiary"], [data-testid="stBaseButton-tertiary"] div {
   justify-content: flex-start; text-align: left}
 [data-testid="stCaptionContainer"], [data-testid="stImageCaption"] {opacity: 1; color: inherit}
 [data-testid="stCaptionContainer"] p, [data-testid="stImageCaption"] p {color: inherit}
-[data-testid="stMain"] h2, [data-testid="stMain"] h3 {font-size: 1.25rem}
-@media (max-width: 640px) {.block-container {padding-left: .8rem; padding-right: .8rem}}
+[data-testid="stMain"] h1 {font-size: 2.1rem}
+[data-testid="stMain"] h2, [data-testid="stMain"] h3 {font-size: 1.25rem; padding: .6rem 0 .2rem}
+[data-testid="stMain"] h4 {font-size: 1rem; padding: .4rem 0 0}
+@media (min-width: 641px) {
+  .st-key-work {position: sticky; top: 4rem; max-height: calc(100vh - 11rem); overflow-y: auto;
+    scrollbar-gutter: stable; padding: 4px}
+}
+@media (max-width: 640px) {
+  .block-container {padding-left: .8rem; padding-right: .8rem}
+  [data-testid="stHorizontalBlock"]:has(> [data-testid="stColumn"] .st-key-work) {
+    flex-direction: column-reverse}
+  .st-key-samples > div {width: calc(50% - .5rem) !important}
+}
 </style>"""
 
 
@@ -37,7 +48,7 @@ def show() -> None:
         chat.show(shared, state)
 
     def pictures() -> None:
-        gallery.show(shared, state)
+        gallery.show(shared, state, pages[0])
 
     def models() -> None:
         modelpage.show(shared)
@@ -47,7 +58,8 @@ def show() -> None:
         st.Page(pictures, title="Pictures", url_path="pictures"),
         st.Page(models, title="Models", url_path="models"),
     ]
-    chosen = st.navigation(pages, position="top")
+    current = st.navigation(pages, position="top")
     with st.sidebar:
-        conversations.show(shared, state)
-    chosen.run()
+        if conversations.show(shared, state):
+            st.switch_page(pages[0])
+    current.run()

@@ -9,14 +9,16 @@ import streamlit as st
 from tools.values import Image
 
 SEEDS = (1_000_000_003, 1_000_000_007, 1_000_000_012, 1_000_000_021)
-SIDE = 128  # px
+SIDE = 128  # px, as the networks see it
+LARGE = 336  # px, as a person sees it
 
 
 class Sample(NamedTuple):
-    """One scene, as a PNG file and in words."""
+    """One scene, as PNG files and in words."""
 
     seed: int
     png: bytes
+    source: bytes
     text: str
 
 
@@ -27,6 +29,11 @@ def some() -> list[Sample]:
 
     scenes = [(seed, scene.sample(seed)) for seed in SEEDS]
     return [
-        Sample(seed, Image.from_pixels(scene.draw(one, SIDE)).png(), language.describe(one))
+        Sample(
+            seed,
+            Image.from_pixels(scene.draw(one, SIDE)).png(),
+            Image.from_pixels(scene.draw(one, LARGE)).png(),
+            language.describe(one),
+        )
         for seed, one in scenes
     ]

@@ -6,8 +6,9 @@ from collections.abc import Sequence
 
 import streamlit as st
 
-from agent.state import CallRecord, RunResult
-from ui.face.engine import Job, Step
+from agent.state import CallRecord, RunResult, Spent
+from ui.face import canvas
+from ui.face.job import Job, Step
 from ui.show import summary
 
 SIGNS = {"done": "✅", "failed": "❌", "skipped": "⏭️", "cancelled": "⏹️"}
@@ -45,6 +46,19 @@ def finished(result: RunResult) -> None:
         with st.expander(label):
             for call in result.calls:
                 st.markdown(line(call))
+            st.caption(budget(spent))
+
+
+def budget(spent: Spent) -> str:
+    """What a run was allowed and what it used, in words."""
+    of = "" if spent.seconds is None else f" of {spent.seconds:.0f} s"
+    counts = [
+        f"{number} {word}{'s' if number != 1 else ''}"
+        for number, word in ((spent.pictures, "picture"), (spent.repairs, "repair"))
+        if number
+    ]
+    drawn = f"; {', '.join(counts)}" if counts else ""
+    return f"{spent.used:.1f} s{of} used, {spent.planner:.1f} s of them to plan{drawn}"
 
 
 def line(call: CallRecord) -> str:
@@ -70,7 +84,9 @@ def _step(step: Step) -> None:
     if step.done is not None:
         st.progress(min(1.0, step.done), text=f"{step.done:.0%}")
     if step.preview is not None:
-        st.image(step.preview.png(), width=PREVIEW, alt=f"what {step.tool} has drawn so far")
+        st.image(
+            canvas.source(step.preview), width=PREVIEW, alt=f"what {step.tool} has drawn so far"
+        )
 
 
 def _doing(job: Job) -> str:
