@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import hashlib
+from collections.abc import Iterator
 from typing import Annotated, Any
 
 import typer
@@ -114,6 +116,22 @@ def check(
         print_json({"checkpoints": found})
     if not all(each["ok"] for each in found):
         raise typer.Exit(2)
+
+
+def digests() -> Iterator[tuple[str, str]]:
+    """Digest and name of the weights that come with this program, the planner's adapter too."""
+    from agent.embedded_weights import ADAPTER
+    from models import weights
+
+    for checkpoint in sorted(_checkpoints("miniature")):
+        if not checkpoint.startswith(weights.PACKAGE):
+            try:
+                yield weights.digest(checkpoint)[:16], checkpoint
+            except Unavailable:
+                yield "not here", checkpoint
+    if ADAPTER.is_file():
+        with ADAPTER.open("rb") as file:
+            yield hashlib.file_digest(file, "sha256").hexdigest()[:16], "the planner's adapter"
 
 
 def _checkpoints(profile: str) -> dict[str, str | None]:

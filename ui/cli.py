@@ -24,6 +24,7 @@ from ui import (
     doctor,
     index,
     launch,
+    mcp,
     replay,
     serve,
     specialists,
@@ -52,6 +53,7 @@ app.command("doctor")(doctor.doctor)
 app.command("bench", context_settings=bench.CONTEXT)(bench.bench)
 app.command("serve")(serve.serve)
 app.add_typer(serve.keys_app, name="keys")
+app.command("mcp")(mcp.mcp)
 app.add_typer(index.app, name="index")
 app.add_typer(talks.app, name="talks")
 app.add_typer(world.app, name="world")
@@ -60,6 +62,8 @@ app.add_typer(world.app, name="world")
 def _print_version(wanted: bool) -> None:
     if wanted:
         print(f"sightloop {version('sightloop')}")
+        for digest, checkpoint in checkpoints.digests():
+            print(f"  {digest}  {checkpoint}")
         raise typer.Exit
 
 
@@ -68,7 +72,10 @@ def _options(
     shown: Annotated[
         bool,
         typer.Option(
-            "--version", callback=_print_version, is_eager=True, help="Print the version."
+            "--version",
+            callback=_print_version,
+            is_eager=True,
+            help="Print the version, and the digests of the weights that come along.",
         ),
     ] = False,
 ) -> None:
