@@ -17,6 +17,9 @@ SPARE = 2.0  # logical cores for the front, beside those the groups ask for
 def local(*, cores: float, host: str = "127.0.0.1", port: int = 8000) -> Iterator[None]:
     """Ray and Serve on this machine, without dashboard and jobs interface; ended at the end.
 
+    Ray's sockets listen on 127.0.0.1, but for one of each replica (gRPC) that listens wider and
+    answers to nobody without the token.
+
     Args:
         cores: that replicas may ask for together; logical, this machine may have fewer.
         host: where HTTP is served.
@@ -30,10 +33,14 @@ def local(*, cores: float, host: str = "127.0.0.1", port: int = 8000) -> Iterato
             "RAY_AUTH_MODE=disabled lets anyone who reaches this machine run code; unset it"
         )
     os.environ.setdefault("RAY_AUTH_MODE", "token")
+    # Ray reads this on any system: its own sockets, pickle behind them, stay on loopback.
+    os.environ.setdefault("RAY_ENABLE_WINDOWS_OR_OSX_CLUSTER", "0")
     os.environ.setdefault("RAY_USAGE_STATS_ENABLED", "0")
     # On a busy machine Ray's processes are slow, not broken; by itself it gives up after 30 s.
     os.environ.setdefault("RAY_raylet_start_wait_time_s", "240")
     os.environ.setdefault("RAY_agent_register_timeout_ms", "240000")
+    os.environ.setdefault("RAY_SERVE_PROXY_READY_CHECK_TIMEOUT_S", "120")
+    os.environ.setdefault("RAY_SERVE_PROXY_HEALTH_CHECK_TIMEOUT_S", "60")
     # Ray gives its workers way to everything else; here they are what the machine is for.
     os.environ.setdefault("RAY_worker_niceness", "0")
     _token()

@@ -13,6 +13,7 @@ from serving.config import ServingConfig
 from serving.replica import deployments
 from tools.errors import InvalidInput
 from tools.profile import Profile, load_profile
+from tools.toolbox import tools_of
 
 if TYPE_CHECKING:
     from fastapi import FastAPI
@@ -54,10 +55,11 @@ def bind(profile: Profile, home: Path, llm: str = "embedded") -> Application:
     """The application; `serve.run` starts it.
 
     Raises:
-        InvalidInput: the profile's `serving` is wrong.
+        InvalidInput: the profile is wrong; said here, since Serve would try a replica again.
     """
     from ray import serve
 
+    tools_of(profile)
     front = serve.deployment(
         name="front",
         num_replicas=1,
@@ -66,7 +68,13 @@ def bind(profile: Profile, home: Path, llm: str = "embedded") -> Application:
         graceful_shutdown_timeout_s=20,
         ray_actor_options={
             "num_cpus": 1,
-            "runtime_env": {"env_vars": {"OMP_NUM_THREADS": "1", "OMP_WAIT_POLICY": "PASSIVE"}},
+            "runtime_env": {
+                "env_vars": {
+                    "OMP_NUM_THREADS": "1",
+                    "OMP_WAIT_POLICY": "PASSIVE",
+                    "SIGHTLOOP_HOME": str(home),
+                }
+            },
         },
     )(serve.ingress()(FrontReplica))
     return front.bind(profile, str(home), llm, **deployments(profile, home))

@@ -22,7 +22,7 @@ from agent.store import Origin, Store, libraries
 from serving.config import Limits
 from serving.doors import LOCAL, Keys, Quotas
 from serving.jobs import Jobs
-from tools.base import Record, explain
+from tools.base import Progress, Record, explain
 from tools.cache import pictures_in
 from tools.drawing import LAST_SEED
 from tools.errors import InvalidInput
@@ -98,7 +98,13 @@ class Front:
         """Keep a picture that came from outside; returns its id."""
         return self.store(owner).put(image, Origin(tool="upload", libraries=libraries()))
 
-    async def call(self, owner: str, name: str, arguments: Mapping[str, Any]) -> Record:
+    async def call(
+        self,
+        owner: str,
+        name: str,
+        arguments: Mapping[str, Any],
+        progress: Progress | None = None,
+    ) -> Record:
         """Run one tool; pictures are ids of this owner's, and so are those it gives.
 
         Raises:
@@ -114,7 +120,7 @@ class Front:
         except ValidationError as error:
             raise InvalidInput(f"{name}: {explain(error)}") from error
         tool.check(request)
-        output = await self.toolbox.call(name, request)
+        output = await self.toolbox.call(name, request, progress)
         made = list(pictures_in(output))
         if made:
             shown = request.model_dump(mode="json", exclude_none=True)

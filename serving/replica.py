@@ -77,7 +77,7 @@ class Replica:
     """One process with some tools loaded."""
 
     def __init__(self, profile: Profile, group: Group, home: str) -> None:
-        """Begin to load the tools that are here; the others are absent, with the reason."""
+        """Load the tools; those that cannot be are absent, with the reason."""
         import ray
 
         self._node = ray.get_runtime_context().get_node_id()
@@ -85,9 +85,23 @@ class Replica:
         self._group = group
         mine = profile.model_copy(update={"tools": {n: profile.tools[n] for n in group.tools}})
         self._toolbox = LocalToolbox(mine, ResultCache(Path(home) / "cache"))
-        self._absent = self._toolbox.absent()
+        self._absent = self._load()
         self._batchers = {name: self._batcher(name) for name in group.tools}
-        self._toolbox.warm([name for name in group.tools if name not in self._absent])
+
+    def _load(self) -> dict[str, str]:
+        """Load what is here; Serve sends requests only after that.
+
+        Returns:
+            The tools that could not be loaded, each with the reason.
+        """
+        absent = self._toolbox.absent()
+        for name in self._group.tools:
+            if name not in absent:
+                try:
+                    self._toolbox.load(name)
+                except ToolError as error:
+                    absent[name] = str(error)
+        return absent
 
     def _batcher(self, name: str) -> Batcher:
         async def run(requests: Sequence[Record], progress: Progress) -> list[Record | ToolError]:
@@ -218,8 +232,14 @@ def _deployment(name: str, profile: Profile, group: Group, home: Path) -> Applic
         ray_actor_options={
             "num_cpus": group.cpus,
             "num_gpus": group.gpus,
-            # Ray would set as many threads as cores are left, and threads that spin
-            "runtime_env": {"env_vars": {"OMP_NUM_THREADS": threads, "OMP_WAIT_POLICY": "PASSIVE"}},
+            "runtime_env": {
+                "env_vars": {
+                    # Ray would set as many threads as cores are left, and threads that spin
+                    "OMP_NUM_THREADS": threads,
+                    "OMP_WAIT_POLICY": "PASSIVE",
+                    "SIGHTLOOP_HOME": str(home),  # where `retrieve` looks for indexes
+                }
+            },
         },
         **scale,
     )(Replica).bind(profile, group, str(home))

@@ -13,8 +13,7 @@ from tools.base import Progress, Record, Tool
 from tools.cache import pictures_in
 from tools.errors import InvalidInput, ToolError, Unavailable
 from tools.profile import Profile
-from tools.registry import discover
-from tools.toolbox import Toolbox
+from tools.toolbox import Toolbox, tools_of
 from tools.values import Image
 
 if TYPE_CHECKING:
@@ -53,11 +52,7 @@ class ServeToolbox(Toolbox):
         self._groups: dict[str, Group] = groups
         self._digests = {t: d for each in alive.values() for t, d in each.digests.items()}
         self._absent = {t: why for each in alive.values() for t, why in each.absent.items()}
-        classes = discover()
-        self._tools: dict[str, Tool[Any, Any]] = {
-            name: classes[name](settings.options)
-            for name, settings in sorted(profile.tools.items())
-        }
+        self._tools = tools_of(profile)
 
     @classmethod
     async def connect(

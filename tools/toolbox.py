@@ -56,6 +56,24 @@ class Toolbox(Protocol):
         ...
 
 
+def tools_of(profile: Profile) -> dict[str, Tool[Any, Any]]:
+    """The tools of a profile by name, sorted, with their options and parts; nothing is loaded.
+
+    Raises:
+        InvalidInput: there is no such tool, or it has no such option or part.
+    """
+    classes = discover()
+    for name in profile.tools:
+        if name not in classes:
+            raise InvalidInput(
+                f"profile {profile.name!r} names tool {name!r}; there are: {', '.join(classes)}"
+            )
+    return {
+        name: classes[name](settings.options, settings.parts)
+        for name, settings in sorted(profile.tools.items())
+    }
+
+
 class _Stopped(Exception):  # noqa: N818 - it ends work that nobody waits for; nothing failed
     """Raised inside a worker when its caller was cancelled."""
 
@@ -71,16 +89,7 @@ class LocalToolbox(Toolbox):
     def __init__(self, profile: Profile, cache: ResultCache | None = None) -> None:
         self.profile = profile
         self._cache = cache
-        classes = discover()
-        for name in profile.tools:
-            if name not in classes:
-                raise InvalidInput(
-                    f"profile {profile.name!r} names tool {name!r}; there are: {', '.join(classes)}"
-                )
-        self._tools: dict[str, Tool[Any, Any]] = {
-            name: classes[name](settings.options, settings.parts)
-            for name, settings in sorted(profile.tools.items())
-        }
+        self._tools = tools_of(profile)
         self._loaded: set[str] = set()
         self._begun: dict[str, float] = {}
         self._loading_s = 0.0
@@ -140,6 +149,15 @@ class LocalToolbox(Toolbox):
             settings = self._settings(name)
             self._worker(settings.device).submit(self._load, name, settings)
 
+    def load(self, name: str) -> None:
+        """Load a tool and wait until it is.
+
+        Raises:
+            Unavailable: its weights are missing, damaged, or of a class that does not fit.
+        """
+        settings = self._settings(name)
+        self._worker(settings.device).submit(self._load, name, settings).result()
+
     def loading_s(self) -> float:
         """Seconds that loading weights has taken so far, one that goes on included."""
         now = time.perf_counter()
@@ -185,7 +203,10 @@ class LocalToolbox(Toolbox):
         if settings.parts:
             facts["parts"] = {part: weights.verify(of) for part, of in settings.parts.items()}
         results: dict[int, Record | ToolError] = {}
-        keys = [result_key(name, tool.version, checkpoint, facts, one) for one in inputs]
+        keys = [
+            result_key(name, tool.version, checkpoint, {**facts, **tool.facts(one)}, one)
+            for one in inputs
+        ]
         cache = self._cache if tool.cached else None
         if cache is not None:
             for index, key in enumerate(keys):
