@@ -12,6 +12,7 @@ import threading
 from collections.abc import Callable, Sequence
 from functools import cache
 from math import ceil
+from pathlib import Path
 from typing import Any, NamedTuple
 
 import diffusers
@@ -20,12 +21,15 @@ import torch
 from numpy.typing import NDArray
 from PIL import Image
 
-from models import diffusion_layout, diffusion_load
+from models import diffusion_concept, diffusion_layout, diffusion_load, diffusion_pixels
+from models.diffusion_concept import Concept as Concept
+from models.diffusion_concept import Lesson as Lesson
+from models.diffusion_concept import OnLesson
 from models.diffusion_layout import Place as Place
+from models.diffusion_pixels import Pixels
 from models.errors import Unavailable
 
-OnStep = Callable[[int, NDArray[np.uint8] | None], None]
-Pixels = NDArray[np.uint8]
+OnStep = Callable[[int, Pixels | None], None]
 _PREVIEWS = 4  # in a run; each costs one decoding
 _STOCK: Any = diffusers  # untyped
 
@@ -36,6 +40,8 @@ class Order(NamedTuple):
     prompt: str
     negative: str
     seed: int
+    concepts: tuple[Concept, ...] = ()
+    """Those that the prompt names; the same for all orders of a batch."""
 
 
 class Manner(NamedTuple):
@@ -63,6 +69,9 @@ class Diffusion:
         side = pipeline.unet.config.sample_size * pipeline.vae_scale_factor
         self.size_wh: tuple[int, int] = (side, side)
         """What it was trained to draw, width and height in pixels."""
+        config = pipeline.unet.config
+        self.kin = f"{self._family} {config.cross_attention_dim} {config.block_out_channels}"
+        """Networks of one kin can draw each other's concepts."""
         self.places_things: bool = diffusion_layout.is_gated(pipeline.unet)
         """Whether `draw` takes things with their places."""
 
@@ -167,7 +176,7 @@ class Diffusion:
         self._need(self.channels == 9, "follow an instruction")
         more = self._blank(1, (picture.shape[1], picture.shape[0]))
         more |= {"height": picture.shape[0], "width": picture.shape[1]}
-        more["masked_image_latents"] = self._encode(picture)
+        more["masked_image_latents"] = diffusion_pixels.encode(self._pipeline, picture)
         return self._run("InpaintPipeline", [order], manner, on_step, **more)[0]
 
     def restyle(
@@ -227,7 +236,43 @@ class Diffusion:
 
     def rebuild(self, picture: Pixels) -> Pixels:
         """The picture as the autoencoder gives it back: what an edit that changes nothing shows."""
-        return self._decode(self._encode(picture))[0]
+        latents = diffusion_pixels.encode(self._pipeline, picture)
+        return diffusion_pixels.decode(self._pipeline, latents)[0]
+
+    def learn(
+        self,
+        pictures: Sequence[Pixels],
+        subjects: Sequence[NDArray[np.bool_]],
+        folder: Path,
+        *,
+        kind: str,
+        lesson: Lesson,
+        on_lesson: OnLesson,
+    ) -> None:
+        """Learn a thing from pictures of it and write its files into a folder; see Concept.
+
+        Args:
+            pictures: RGB, uint8, (H, W, 3), all of `size_wh`.
+            subjects: bool, (H, W), where the thing is on each.
+            folder: must exist.
+            kind: what it is, such as "dog"; may be empty.
+            lesson: how.
+            on_lesson: called after each step with its number from 1 and the loss.
+        """
+        self._need(self.channels in (4, 9) and self._family == "StableDiffusion", "learn a thing")
+        with self._alone:
+            latents = torch.cat([diffusion_pixels.encode(self._pipeline, one) for one in pictures])
+            where = torch.from_numpy(np.stack([self._cells(one) for one in subjects]))
+            cell = self._pipeline.vae_scale_factor
+            diffusion_concept.learn(
+                self._pipeline,
+                latents.clone(),  # what inference made takes no gradient
+                where[:, None, ::cell, ::cell].to(latents.device, torch.float32),
+                folder,
+                kind=kind,
+                lesson=lesson,
+                on_lesson=on_lesson,
+            )
 
     def _run(
         self,
@@ -242,8 +287,9 @@ class Diffusion:
         """One run of a stock pipeline, up to pictures."""
         with self._alone:
             pipeline = self._sharing(kind, net)
+            diffusion_concept.wear(self._pipeline, orders[0].concepts)
             made = pipeline(
-                prompt=[order.prompt for order in orders],
+                prompt=[diffusion_concept.worded(order.prompt, order.concepts) for order in orders],
                 negative_prompt=[order.negative for order in orders],
                 # On the CPU whatever the device: a seed means the same noise everywhere.
                 generator=[torch.Generator("cpu").manual_seed(order.seed) for order in orders],
@@ -253,7 +299,7 @@ class Diffusion:
                 callback_on_step_end=self._reporter(on_step, manner.steps),
                 **more,
             )
-        return self._safe(self._decode(made.images))
+        return self._safe(diffusion_pixels.decode(self._pipeline, made.images))
 
     def _sharing(self, kind: str, net: Any) -> Any:
         """The stock pipeline of a kind, on the networks that are in memory already."""
@@ -307,7 +353,10 @@ class Diffusion:
                 number = min(index + 1, steps)
                 shown = number % every == 0 and number < steps
                 clean = self._clean(tensors["latents"])[:1] if shown else None
-                on_step(number, None if clean is None else self._decode(clean)[0])
+                on_step(
+                    number,
+                    None if clean is None else diffusion_pixels.decode(self._pipeline, clean)[0],
+                )
             return {}
 
         return report
@@ -317,27 +366,6 @@ class Diffusion:
         kept = getattr(self._pipeline.scheduler, "model_outputs", None) or [None]
         kind = str(self._pipeline.scheduler.config.get("algorithm_type", ""))
         return kept[-1] if kind.startswith("dpmsolver++") and kept[-1] is not None else latents
-
-    @torch.inference_mode()
-    def _encode(self, picture: Pixels) -> torch.Tensor:
-        """A picture's scaled latents, (1, 4, H / 8, W / 8)."""
-        vae = self._pipeline.vae
-        values = torch.from_numpy(np.array(picture)).permute(2, 0, 1)[None]
-        found = vae.encode((values.to(vae.device, vae.dtype) / 127.5) - 1)
-        latents = found.latent_dist.mode() if hasattr(found, "latent_dist") else found.latents
-        scaled: torch.Tensor = latents * vae.config.scaling_factor
-        return scaled
-
-    @torch.inference_mode()
-    def _decode(self, latents: torch.Tensor) -> list[Pixels]:
-        """Latents (B, 4, h, w) to pictures, one at a time to bound memory."""
-        vae = self._pipeline.vae
-        made = []
-        for one in torch.split(latents.to(vae.dtype), 1):
-            picture = vae.decode(one / vae.config.scaling_factor, return_dict=False)[0][0]
-            values = (picture.float().clamp(-1, 1) + 1) * 127.5  # (3, H, W)
-            made.append(values.round().to(torch.uint8).permute(1, 2, 0).cpu().numpy())
-        return made
 
     @torch.inference_mode()
     def _safe(self, pictures: list[Pixels]) -> list[Pixels]:

@@ -168,6 +168,11 @@ CASES: dict[str, tuple[list[str], list[dict[str, Any]], dict[str, Any]]] = {
         ],
         {"prompt": "a dog", "kind": "sound", "condition": NOISE},
     ),
+    "customize": (
+        ["diffusion-tiny"],
+        [{"images": [NOISE, WIDE], "name": "zorp", "steps": 2}],
+        {"images": [], "name": "zorp"},
+    ),
     "upscale": (
         ["diffusion-kl", "diffusion-unified"],
         [{"image": NOISE}, {"image": SLIVER, "factor": 3}],

@@ -143,6 +143,10 @@ class Tool(ABC, Generic[In, Out]):
         answers = iter(self.answer(good, progress) if good else ())
         return [next(answers) if result is _PENDING else result for result in results]
 
+    def facts(self, request: In) -> dict[str, Any]:
+        """What else decides the answer, beside request, options and weights: JSON values."""
+        return {}
+
     @abstractmethod
     def answer(
         self, requests: Sequence[In], progress: Progress | None

@@ -62,13 +62,11 @@ class Control(Hand[ControlInput, GenerateOutput]):
             raise InvalidInput(f"this profile follows no {request.kind}; maps it follows: {known}")
 
     def one(self, request: ControlInput, reports: Sequence[OnStep | None]) -> GenerateOutput:
-        from models.diffusion import Order
-
         width, height = self._model.size_wh
         seeds = tuple(request.seed + i for i in range(request.n))
         images = [
             self._model.follow(
-                Order(request.prompt, request.negative_prompt, seed),
+                self.order(request.prompt, request.negative_prompt, seed),
                 region.resized(request.condition.pixels, width, height),
                 net=self._nets[request.kind],
                 manner=self.manner(request),

@@ -4,16 +4,17 @@ from __future__ import annotations
 
 from abc import abstractmethod
 from collections.abc import Sequence
-from typing import TYPE_CHECKING, TypeVar
+from typing import TYPE_CHECKING, Any, TypeVar
 
 from pydantic import Field
 
+from tools import concepts
 from tools.base import Progress, Record, Tool
 from tools.errors import InvalidInput, ToolError
 from tools.values import Image, Pixels
 
 if TYPE_CHECKING:
-    from models.diffusion import Diffusion, Manner, OnStep
+    from models.diffusion import Diffusion, Manner, OnStep, Order
 
 LAST_SEED = 2**53 - 1  # what every JSON reader keeps exact
 
@@ -98,6 +99,13 @@ class Hand(Tool[Wanted, Made]):
             self.options.steps if request.steps is None else request.steps,
             self.options.guidance if request.guidance is None else request.guidance,
         )
+
+    def facts(self, request: Wanted) -> dict[str, Any]:
+        return concepts.facts(request)
+
+    def order(self, prompt: str, negative: str, seed: int) -> Order:
+        """What the network is told; see `concepts.order`."""
+        return concepts.order(prompt, negative, seed, kin=self._model.kin)
 
     @abstractmethod
     def one(self, request: Wanted, reports: Sequence[OnStep | None]) -> Made:

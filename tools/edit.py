@@ -86,14 +86,12 @@ class Edit(Hand[EditInput, EditOutput]):
             region.wanted(request.image, request.mask, ())
 
     def one(self, request: EditInput, reports: Sequence[OnStep | None]) -> EditOutput:
-        from models.diffusion import Order
-
         image, side = request.image, self._model.size_wh[0]
         everything = np.ones(image.pixels.shape[:2], np.bool_)
         window = region.window(everything, side)
         seen = region.cut(image.pixels, window, side)
         made = self._model.edit(
-            Order(request.instruction, "", request.seed),
+            self.order(request.instruction, "", request.seed),
             seen,
             manner=self.manner(request),
             fidelity=self.options.fidelity,

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Sequence
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from pydantic import Field
 
+from tools import concepts
 from tools.base import Progress, Record, Text, Tool
 from tools.drawing import LAST_SEED, DrawOptions, reporter
 from tools.values import Image, Pixels
@@ -52,6 +53,8 @@ class _Settings(NamedTuple):
     steps: int
     guidance: float
     size_wh: tuple[int, int]
+    named: frozenset[str]
+    """Concepts, for a network wears them for a whole batch."""
 
 
 class Generate(Tool[GenerateInput, GenerateOutput]):
@@ -78,6 +81,9 @@ class Generate(Tool[GenerateInput, GenerateOutput]):
         from models import diffusion
 
         self._model = diffusion.load(checkpoint, device, dtype)
+
+    def facts(self, request: GenerateInput) -> dict[str, Any]:
+        return concepts.facts(request)
 
     def answer(
         self, requests: Sequence[GenerateInput], progress: Progress | None
@@ -115,6 +121,7 @@ class Generate(Tool[GenerateInput, GenerateOutput]):
             self.options.steps if request.steps is None else request.steps,
             self.options.guidance if request.guidance is None else request.guidance,
             (request.width or width, request.height or height),
+            frozenset(concept.name for concept in concepts.named(request.prompt)),
         )
 
     def _draw(
@@ -124,10 +131,13 @@ class Generate(Tool[GenerateInput, GenerateOutput]):
         pictures: Sequence[tuple[int, int]],
         on_step: OnStep | None,
     ) -> list[Pixels]:
-        from models.diffusion import Order
-
         orders = [
-            Order(requests[index].prompt, requests[index].negative_prompt, requests[index].seed + i)
+            concepts.order(
+                requests[index].prompt,
+                requests[index].negative_prompt,
+                requests[index].seed + i,
+                kin=self._model.kin,
+            )
             for index, i in pictures
         ]
         return self._model.draw(

@@ -58,10 +58,8 @@ class Inpaint(Hand[InpaintInput, ChangeOutput]):
         region.wanted(request.image, request.mask, request.boxes)
 
     def one(self, request: InpaintInput, reports: Sequence[OnStep | None]) -> ChangeOutput:
-        from models.diffusion import Order
-
         where = region.wanted(request.image, request.mask, request.boxes)
-        order = Order(request.prompt, "", request.seed)
+        order = self.order(request.prompt, "", request.seed)
         manner, share = self.manner(request), self.options.share
         return painted(self._model, request.image, where, order, manner, reports[0], share=share)
 

@@ -95,11 +95,11 @@ class Layout(Hand[LayoutInput, GenerateOutput]):
         on_step: OnStep | None,
         things: Sequence[tuple[str, Box]] = (),
     ) -> Image:
-        from models.diffusion import Order, Place
+        from models.diffusion import Place
 
         steps, guidance = self.manner(request)
         (made,) = self._model.draw(
-            [Order(request.prompt, request.negative_prompt, seed)],
+            [self.order(request.prompt, request.negative_prompt, seed)],
             steps=steps,
             guidance=guidance,
             size_wh=size_wh,
@@ -116,12 +116,10 @@ class Layout(Hand[LayoutInput, GenerateOutput]):
         reports: Sequence[OnStep | None],
         places: Sequence[tuple[str, Box]],
     ) -> Image:
-        from models.diffusion import Order
-
         image = _ground(self._drawn(request, seed, size_wh, reports[0]))
         for i, (phrase, box) in enumerate(places):
             # noise of its own for each: twins would look the same, faults too
-            order = Order(phrase, request.negative_prompt, (seed + APART * i) % LAST_SEED)
+            order = self.order(phrase, request.negative_prompt, (seed + APART * i) % LAST_SEED)
             where = region.filled(size_wh, [box])
             manner, share = self.manner(request), self.options.share or ALONE
             image = painted(

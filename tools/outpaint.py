@@ -60,8 +60,6 @@ class Outpaint(Hand[OutpaintInput, OutpaintOutput]):
             )
 
     def one(self, request: OutpaintInput, reports: Sequence[OnStep | None]) -> OutpaintOutput:
-        from models.diffusion import Order
-
         edges = ((request.top, request.bottom), (request.left, request.right))
         canvas = Image.from_pixels(np.pad(request.image.pixels, (*edges, (0, 0)), mode="edge"))
         new = np.pad(
@@ -70,7 +68,7 @@ class Outpaint(Hand[OutpaintInput, OutpaintOutput]):
         side = self._model.size_wh[0]
         window = region.window(new, side)
         made = self._model.paint(
-            Order(request.prompt, "", request.seed),
+            self.order(request.prompt, "", request.seed),
             region.cut(canvas.pixels, window, side),
             region.cut_mask(new, window, side),
             manner=self.manner(request),

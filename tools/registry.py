@@ -12,6 +12,7 @@ from tools.base import Tool
 _PLUMBING = {
     "base",
     "cache",
+    "concepts",
     "drawing",
     "errors",
     "home",

@@ -5,8 +5,6 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
-import numpy as np
-from numpy.typing import NDArray
 from pydantic import Field
 
 from tools import region
@@ -75,14 +73,15 @@ class Remove(Hand[RemoveInput, ChangeOutput]):
             region.wanted(request.image, request.mask, request.boxes)
 
     def one(self, request: RemoveInput, reports: Sequence[OnStep | None]) -> ChangeOutput:
-        from models.diffusion import Order
-
         where = (
             region.wanted(request.image, request.mask, request.boxes)
             if request.phrase is None
-            else found(self._eyes, request.image, request.phrase, self.options)
+            else region.filled(
+                request.image.size_wh,
+                found(self._eyes, request.image, request.phrase, self.options),
+            )
         )
-        order = Order(self.options.prompt, request.phrase or "", request.seed)
+        order = self.order(self.options.prompt, request.phrase or "", request.seed)
         return painted(self._model, request.image, where, order, self.manner(request), reports[0])
 
 
@@ -99,8 +98,8 @@ def eyes(parts: dict[str, str], device: str, dtype: str) -> Owl:
     return owl.load(parts["ground"], device, dtype)
 
 
-def found(owl: Owl, image: Image, phrase: str, options: FindOptions) -> NDArray[np.bool_]:
-    """The boxes of a phrase, grown by the margin: bool, (H, W).
+def found(owl: Owl, image: Image, phrase: str, options: FindOptions) -> list[Box]:
+    """The boxes of a phrase, the surest first, grown by the margin.
 
     Raises:
         InvalidInput: there is none.
@@ -110,7 +109,7 @@ def found(owl: Owl, image: Image, phrase: str, options: FindOptions) -> NDArray[
     )[0]
     if not boxes:
         raise InvalidInput(f"no {phrase!r} is found in the picture; name what it shows, or a box")
-    grown = []
+    grown: list[Box] = []
     for one in boxes:
         x0, y0, x1, y1 = one.box
         dx, dy = (x1 - x0) * options.margin, (y1 - y0) * options.margin
@@ -122,7 +121,7 @@ def found(owl: Owl, image: Image, phrase: str, options: FindOptions) -> NDArray[
                 min(image.height, y1 + dy),
             )
         )
-    return region.filled(image.size_wh, grown)
+    return grown
 
 
 TOOL = Remove

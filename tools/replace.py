@@ -5,17 +5,23 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
+import numpy as np
 from pydantic import Field
 
+from tools import region
 from tools.base import Text
-from tools.drawing import DrawInput, Hand
+from tools.drawing import DrawInput, Hand, PaintOptions
 from tools.inpaint import ChangeOutput, painted
 from tools.remove import FindOptions, eyes, found
-from tools.values import Image
+from tools.values import Image, Mask
 
 if TYPE_CHECKING:
     from models.diffusion import OnStep
     from models.owl import Owl
+
+
+class ReplaceOptions(FindOptions, PaintOptions):
+    """Set in the profile."""
 
 
 class ReplaceInput(DrawInput):
@@ -31,7 +37,7 @@ class Replace(Hand[ReplaceInput, ChangeOutput]):
 
     Found by the part `ground` (OWLv2, Minderer et al. 2023, arXiv:2306.09683), painted by latent
     diffusion (Rombach et al. 2022, arXiv:2112.10752). The whole box is painted, for the new
-    thing has another outline.
+    thing has another outline; of several things each by itself.
 
     Raises:
         InvalidInput: nothing of that name is found.
@@ -42,8 +48,8 @@ class Replace(Hand[ReplaceInput, ChangeOutput]):
     input = ReplaceInput
     output = ChangeOutput
     needs = ("ground",)
-    options_type = FindOptions
-    options: FindOptions
+    options_type = ReplaceOptions
+    options: ReplaceOptions
     _eyes: Owl
 
     def load(self, checkpoint: str, device: str, dtype: str) -> None:
@@ -51,11 +57,14 @@ class Replace(Hand[ReplaceInput, ChangeOutput]):
         self._eyes = eyes(self.parts, device, dtype)
 
     def one(self, request: ReplaceInput, reports: Sequence[OnStep | None]) -> ChangeOutput:
-        from models.diffusion import Order
-
-        where = found(self._eyes, request.image, request.phrase, self.options)
-        order = Order(request.prompt, request.phrase, request.seed)
-        return painted(self._model, request.image, where, order, self.manner(request), reports[0])
+        order = self.order(request.prompt, request.phrase, request.seed)
+        manner, share = self.manner(request), self.options.share
+        after, changed = request.image, np.zeros(request.image.pixels.shape[:2], np.bool_)
+        for box in found(self._eyes, request.image, request.phrase, self.options):
+            where = region.filled(request.image.size_wh, [box])
+            made = painted(self._model, after, where, order, manner, reports[0], share=share)
+            after, changed = made.image, changed | made.mask.pixels
+        return ChangeOutput(**region.measured(request.image, after, Mask(changed))._asdict())
 
 
 TOOL = Replace

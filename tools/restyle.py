@@ -45,13 +45,11 @@ class Restyle(Hand[RestyleInput, RestyleOutput]):
     output = RestyleOutput
 
     def one(self, request: RestyleInput, reports: Sequence[OnStep | None]) -> RestyleOutput:
-        from models.diffusion import Order
-
         everything = np.ones(request.image.pixels.shape[:2], np.bool_)
         side = self._model.size_wh[0]
         window = region.window(everything, side)
         made = self._model.restyle(
-            Order(request.prompt, "", request.seed),
+            self.order(request.prompt, "", request.seed),
             region.cut(request.image.pixels, window, side),
             manner=self.manner(request),
             strength=request.strength,

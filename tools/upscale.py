@@ -63,14 +63,12 @@ class Upscale(Hand[UpscaleInput, UpscaleOutput]):
             )
 
     def one(self, request: UpscaleInput, reports: Sequence[OnStep | None]) -> UpscaleOutput:
-        from models.diffusion import Order
-
         width, height = (side * request.factor for side in request.image.size_wh)
         large = region.resized(request.image.pixels, width, height)
         if self.options.strength > 0 and max(width, height) <= MOST:
             cells = region.resized(large, width // 8 * 8 or 8, height // 8 * 8 or 8)
             made = self._model.restyle(
-                Order("", "", request.seed),
+                self.order("", "", request.seed),
                 cells,
                 manner=self.manner(request),
                 strength=self.options.strength,

@@ -21,6 +21,7 @@ from ui import (
     ask,
     bench,
     checkpoints,
+    concepts,
     doctor,
     index,
     launch,
@@ -55,6 +56,7 @@ app.command("serve")(serve.serve)
 app.add_typer(serve.keys_app, name="keys")
 app.command("mcp")(mcp.mcp)
 app.add_typer(index.app, name="index")
+app.add_typer(concepts.app, name="concepts")
 app.add_typer(talks.app, name="talks")
 app.add_typer(world.app, name="world")
 

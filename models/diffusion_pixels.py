@@ -1,0 +1,39 @@
+"""Pixels: pictures to the latents of a pipeline's autoencoder, and back."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+
+Pixels = NDArray[np.uint8]
+
+
+@torch.inference_mode()
+def encode(pipeline: Any, picture: Pixels) -> torch.Tensor:
+    """A picture's scaled latents, (1, 4, H / 8, W / 8).
+
+    Args:
+        pipeline: whose autoencoder to use.
+        picture: RGB, uint8, (H, W, 3), sides multiples of 8.
+    """
+    vae = pipeline.vae
+    values = torch.from_numpy(np.array(picture)).permute(2, 0, 1)[None]
+    found = vae.encode((values.to(vae.device, vae.dtype) / 127.5) - 1)
+    latents = found.latent_dist.mode() if hasattr(found, "latent_dist") else found.latents
+    scaled: torch.Tensor = latents * vae.config.scaling_factor
+    return scaled
+
+
+@torch.inference_mode()
+def decode(pipeline: Any, latents: torch.Tensor) -> list[Pixels]:
+    """Scaled latents (B, 4, h, w) to pictures, one at a time to bound memory."""
+    vae = pipeline.vae
+    made = []
+    for one in torch.split(latents.to(vae.dtype), 1):
+        picture = vae.decode(one / vae.config.scaling_factor, return_dict=False)[0][0]
+        values = (picture.float().clamp(-1, 1) + 1) * 127.5  # (3, H, W)
+        made.append(values.round().to(torch.uint8).permute(1, 2, 0).cpu().numpy())
+    return made
