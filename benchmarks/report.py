@@ -157,7 +157,7 @@ def write(
         "checkpoints": checkpoints(profile) if profile else {},
         "seeds": bench.seeds if bench else "",
         "took_s": round(time.perf_counter() - STARTED, 1),
-        "peak_memory_gib": round(_peak_bytes() / 2**30, 2),
+        "peak_memory_gib": round(peak_bytes() / 2**30, 2),
         "intervals": {
             one.path: one.interval for one in (watched(bench, figures) if bench else ())
             if one.interval
@@ -172,7 +172,7 @@ def write(
     return markdown
 
 
-def _peak_bytes() -> int:
+def peak_bytes() -> int:
     """Most memory that this process has held."""
     peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
     return peak if sys.platform == "darwin" else 1024 * peak
