@@ -8,6 +8,7 @@ is written in miniature/weights/planner/README.md.
 from __future__ import annotations
 
 import asyncio
+import re
 import secrets
 import threading
 import time
@@ -19,6 +20,7 @@ from agent.embedded_weights import ADAPTER, pull
 from agent.named import call_by_name
 from agent.plan import Plan
 from agent.planner import PlanRequest
+from agent.wording import held_to
 from tools.errors import InvalidInput, Unavailable
 
 CONTEXT = 3072  # tokens: a request, the plan before it, and its own plan
@@ -26,6 +28,7 @@ LONGEST = 320  # tokens of a plan
 REQUEST = 1500  # bytes of a request; a token is at least one
 LOOK_BACK = 3  # earlier turns planned anew to learn what a follow-up is about
 REMEMBERED = 512  # turns
+PICTURE = re.compile(r"\bimg\d+\b")
 
 
 class Model:
@@ -111,6 +114,8 @@ class Embedded:
                 f"the request has {len(request.text.encode())} bytes, the embedded planner reads "
                 f"{REQUEST}; make it shorter, or name another planner with --llm"
             )
+        if set(PICTURE.findall(request.text.lower())) - set(request.handles):
+            return Plan(reply=language.words("missing", request.handles, request.tools.names()))
         if not request.observations and (named := call_by_name(request)):
             return named
         said = tuple(
@@ -123,7 +128,8 @@ class Embedded:
             compact = self._remembered[asked]
         else:
             compact = self._write(asked, request, LOOK_BACK)
-        return plan(compact, request.handles, request.tools.names(), request.sizes)
+        made = plan(compact, request.handles, request.tools.names(), request.sizes)
+        return held_to(request.text, made)
 
     def load(self) -> Model:
         """The model, fetched and loaded if it is not yet."""

@@ -40,7 +40,7 @@ def variants(
             action="new seeds", prompt=prompt, negative_prompt=negative_prompt, guidance=guidance
         )
     ]
-    plain, turned = _worded(claims, turned=False), _worded(claims, turned=True)
+    plain, turned = worded(claims), worded(claims, turned=True)
     if plain:
         found.append(
             Variant(
@@ -74,7 +74,7 @@ def variants(
     return tuple(different.values())
 
 
-def _worded(claims: Sequence[Claim], *, turned: bool) -> str:
+def worded(claims: Sequence[Claim], *, turned: bool = False) -> str:
     """The claims as one plain description, the way captions are written.
 
     Args:

@@ -59,9 +59,9 @@ async def ask(toolbox: Toolbox, name: str, request: Record) -> Any:
 
 async def one(item: Item, number: int, toolbox: Toolbox, store: Store, out: Path) -> Line:
     """All three arms on one prompt, kept and marked."""
-    best, first = await arms.best_of(item, number, toolbox)
+    best = await arms.best_of(item, number, toolbox, store, arms.Verbatim())
     loop = await arms.looped(item, best.seconds, toolbox, store, arms.Verbatim())
-    images = {"single": first, "best": best.image, "loop": loop.shot.image}
+    images = {"single": best.first.image, "best": best.image, "loop": loop.image}
     for arm, image in images.items():
         for path, text in ((item.place, ""), *item.beside):
             file = out / arm / path
@@ -71,8 +71,8 @@ async def one(item: Item, number: int, toolbox: Toolbox, store: Store, out: Path
         "id": item.id,
         "kind": item.kind,
         "marks": {arm: await item.mark(image, toolbox) for arm, image in images.items()},
-        "seconds": {"best": best.seconds, "loop": loop.shot.seconds},
-        "pictures": {"best": best.pictures, "loop": loop.shot.pictures},
+        "seconds": {"best": best.seconds, "loop": loop.seconds},
+        "pictures": {"best": best.pictures, "loop": loop.pictures},
     }
 
 

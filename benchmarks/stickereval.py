@@ -4,9 +4,10 @@
     python -m benchmarks.stickereval --shard 1/2 &         (one half in each of two processes)
     python -m benchmarks.stickereval --shard 2/2; wait; python -m benchmarks.stickereval --report
 
-For each prompt best of N is timed first; the loop then gets just those seconds. All three start
-from the same seed, so a prompt that the single shot has right and the loop has wrong is a
-regression. Results are kept line by line: a run that was stopped goes on where it was.
+What the arms are is told in benchmarks/arms.py. For each prompt and seed best of N is timed first;
+the loop then gets just those seconds. All three start from the same seed, so a prompt that the
+single shot has right and the loop has wrong is a regression. Results are kept line by line: a run
+that was stopped, or whose minutes were over, goes on where it was.
 """
 
 from __future__ import annotations
@@ -15,31 +16,33 @@ import argparse
 import asyncio
 import json
 import tempfile
+import time
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from dataclasses import replace
 from pathlib import Path
-from typing import Any
 
 from agent.planner import Planner
 from agent.store import Store
 from benchmarks import arms, report
 from benchmarks.bench import Bench
-from benchmarks.expectation import KINDS
 from benchmarks.judge import Judge
+from benchmarks.stickereval_figures import ARMS, Line, body, figures, plot
 from benchmarks.stickereval_prompts import Prompt, load
 from tools.toolbox import Toolbox
 from tools.values import Image
 
 RUNS = Path(__file__).resolve().parents[1] / "runs" / "stickereval"
-ARMS = ("single", "best", "loop")
+N = 8
+SEEDS = 3
+APART = 1_000_003  # between the seeds of one prompt
 BENCH = Bench(
-    full="--limit 60 --n 8 --fresh",
-    quick="--limit 6 --n 2 --fresh",
-    seeds="fixed prompts, each with its own drawing seeds",
+    full="--limit 24 --fresh",
+    quick="--limit 6 --n 2 --seeds 1 --fresh",
+    seeds="fixed prompts, each with its own drawing seeds, three of them",
     higher=("right.single", "right.best", "right.loop", "right_of_claimed_passed"),
-    over={"right.*": "prompts", "right_of_claimed_passed": "passed"},
+    over={"right.*": "cases", "right_of_claimed_passed": "passed"},
 )
-Line = dict[str, Any]
 
 
 async def one(
@@ -53,116 +56,60 @@ async def one(
     keep: Path | None = None,
 ) -> Line:
     """All three arms on one prompt, judged."""
-    best, first = await arms.best_of(prompt, number, toolbox)
+    best = await arms.best_of(prompt, number, toolbox, store, planner)
     loop = await arms.looped(prompt, best.seconds, toolbox, store, planner)
-    images: dict[str, Image] = {"single": first, "best": best.image, "loop": loop.shot.image}
-    sights = judge.look([image.pixels for image in images.values()])
+    courses = {"single": (best.first,), "best": best.moments, "loop": loop.moments}
+    images: dict[str, Image] = {
+        "single": best.first.image,
+        "best": best.image,
+        "loop": loop.image,
+    }
+    marked = {one.id: one for one in images.values()}
+    marked |= {one.image.id: one.image for course in courses.values() for one in course}
+    sights = judge.look([image.pixels for image in marked.values()])
     wrong = {
-        arm: sight.shortfalls(prompt.expectation) for arm, sight in zip(ARMS, sights, strict=True)
+        identity: sight.shortfalls(prompt.expectation)
+        for identity, sight in zip(marked, sights, strict=True)
     }
     if keep is not None:
         keep.mkdir(parents=True, exist_ok=True)
         for arm, image in images.items():
-            (keep / f"{prompt.id}-{arm}.png").write_bytes(image.png())
+            (keep / f"{prompt.id}-{prompt.seed}-{arm}.png").write_bytes(image.png())
+    result = loop.result
     return {
         "id": prompt.id,
         "kind": prompt.kind,
         "text": prompt.text,
         "held_out": prompt.held_out,
-        "right": {arm: not missing for arm, missing in wrong.items()},
-        "missing": wrong,
-        "seconds": {"best": best.seconds, "loop": loop.shot.seconds},
-        "pictures": {"best": best.pictures, "loop": loop.shot.pictures},
-        "stopped": loop.stopped,
-        "repairs": loop.repairs,
-        "verdicts": loop.verdicts,
-        "overhead": loop.overhead,
+        "begun": best.tool,
+        "right": {arm: not wrong[image.id] for arm, image in images.items()},
+        "missing": {arm: wrong[image.id] for arm, image in images.items()},
+        "course": {
+            arm: [(round(one.seconds, 3), not wrong[one.image.id]) for one in course]
+            for arm, course in courses.items()
+        },
+        "seconds": {
+            "single": best.first.seconds,
+            "best": best.seconds,
+            "loop": loop.seconds,
+        },
+        "pictures": {"best": best.pictures, "loop": loop.pictures},
+        "stopped": result.stopped,
+        "repairs": result.budget.repairs,
+        "verdicts": {check.claim.text: check.verdict for check in result.checks},
+        "overhead": result.budget.overhead,
     }
-
-
-def figures(lines: Sequence[Line]) -> dict[str, Any]:
-    """Shares 0..1 by arm: overall, by kind, with and without held-out pair; and what it took."""
-    passed = [line for line in lines if line["stopped"] == "passed"]
-    rest = [line for line in lines if line["stopped"] != "passed"]
-    return {
-        "prompts": len(lines),
-        "right": _right(lines),
-        "by_kind": {
-            kind: _right(chosen)
-            for kind in KINDS
-            if (chosen := [line for line in lines if line["kind"] == kind])
-        },
-        "by_pair": {
-            "seen": _right([line for line in lines if not line["held_out"]]),
-            "held out": _right([line for line in lines if line["held_out"]]),
-        },
-        "regressions": {
-            arm: sum(line["right"]["single"] and not line["right"][arm] for line in lines)
-            for arm in ("best", "loop")
-        },
-        "gains": {
-            arm: sum(line["right"][arm] and not line["right"]["single"] for line in lines)
-            for arm in ("best", "loop")
-        },
-        "seconds": {arm: _mean([line["seconds"][arm] for line in lines]) for arm in ARMS[1:]},
-        "pictures": {arm: _mean([line["pictures"][arm] for line in lines]) for arm in ARMS[1:]},
-        "stopped": dict(Counter(line["stopped"] for line in lines)),
-        "passed": len(passed),
-        "claimed_passed": len(passed) / len(lines),
-        "right_of_claimed_passed": report.share([line["right"]["loop"] for line in passed]),
-        "right_of_not_claimed": report.share([line["right"]["loop"] for line in rest]),
-        "overhead_mean": _mean([line["overhead"] for line in lines]),
-    }
-
-
-def _right(lines: Sequence[Line]) -> dict[str, Any]:
-    shares = {arm: report.share([line["right"][arm] for line in lines]) for arm in ARMS}
-    return {"prompts": len(lines), **shares}
-
-
-def _mean(values: Sequence[float]) -> float:
-    return sum(values) / len(values)
-
-
-def body(found: dict[str, Any]) -> str:
-    """The figures as markdown."""
-    groups = {**found["by_kind"], "all": found["right"]}
-    groups |= {f"{pair} pairs": right for pair, right in found["by_pair"].items()}
-    rows = [
-        (name, right["prompts"], *(report.percent(right[arm]) for arm in ARMS))
-        for name, right in groups.items()
-    ]
-    seconds, pictures = found["seconds"], found["pictures"]
-    margin = 196 * (0.25 / found["prompts"]) ** 0.5
-    return "\n".join(
-        (
-            report.table(("kind", "prompts", "single shot", "best of N", "loop"), rows),
-            "",
-            f"Over all prompts a share is known to at most ±{margin:.1f} points (95%).",
-            "",
-            f"Best of N: {pictures['best']:.1f} pictures in {seconds['best']:.2f} s; "
-            f"loop: {pictures['loop']:.1f} pictures in {seconds['loop']:.2f} s, on average.",
-            f"Right at first and wrong in the end: best of N {found['regressions']['best']}, "
-            f"loop {found['regressions']['loop']}; the other way round: "
-            f"{found['gains']['best']} and {found['gains']['loop']}.",
-            f"The loop says that all is met for {report.percent(found['claimed_passed'])}; of "
-            f"these the judge agrees with {report.percent(found['right_of_claimed_passed'])}, "
-            f"of the others it finds {report.percent(found['right_of_not_claimed'])} right.",
-            "The loop stopped because of: "
-            + ", ".join(f"{why} ({n})" for why, n in sorted(found["stopped"].items()))
-            + ".",
-        )
-    )
 
 
 def read(folder: Path) -> list[Line]:
-    """All lines of all shards, one for each prompt, in the order of the prompts."""
-    lines: dict[str, Line] = {}
+    """All lines of all shards, one for each prompt and seed, in the order of the prompts."""
+    lines: dict[tuple[int, str], Line] = {}
     for path in sorted(folder.glob("*.jsonl")):
         for text in path.read_text(encoding="utf-8").splitlines():
             line = json.loads(text)
-            lines[line["id"]] = line
-    return [lines[prompt.id] for prompt in load() if prompt.id in lines]
+            lines[line["round"], line["id"]] = line
+    place = {prompt.id: number for number, prompt in enumerate(load())}
+    return sorted(lines.values(), key=lambda line: (line["round"], place[line["id"]]))
 
 
 def chosen(prompts: Sequence[Prompt], limit: int | None, shard: str) -> list[Prompt]:
@@ -187,41 +134,47 @@ def chosen(prompts: Sequence[Prompt], limit: int | None, shard: str) -> list[Pro
     return [prompt for _, prompt in turns][index - 1 :: count]
 
 
+def cases(prompts: Sequence[Prompt], seeds: int) -> Iterator[tuple[int, Prompt]]:
+    """Every prompt with its first seed, then every one with its second, and so on."""
+    for number in range(seeds):
+        for prompt in prompts:
+            yield number, replace(prompt, seed=prompt.seed + APART * number)
+
+
 async def measure(
-    prompts: Sequence[Prompt],
-    seconds: float,
-    number: int | None,
+    waiting: Sequence[tuple[int, Prompt]],
+    number: int,
     *,
     toolbox: Toolbox,
     planner: Planner,
     results: Path,
-    keep: Path | None,
+    keep: Path | None = None,
+    minutes: float = float("inf"),
 ) -> None:
     """Run what is not in `results` yet and append it there.
 
     Args:
-        prompts: what to draw.
-        seconds: of wall time for each prompt and arm; N follows from it unless given.
-        number: N, or None.
+        waiting: what to draw, each with the number of its seed.
+        number: N of best of N.
         toolbox: real tools, without a cache: each arm pays for all it does.
-        planner: for the loop.
+        planner: for all arms.
         results: the file of lines.
         keep: folder for the pictures, or None.
+        minutes: after which no further one is begun.
     """
     results.parent.mkdir(parents=True, exist_ok=True)
-    known = {line["id"] for line in read(results.parent)}
-    waiting = [prompt for prompt in prompts if prompt.id not in known]
+    known = {(line["round"], line["id"]) for line in read(results.parent)}
+    waiting = [(turn, prompt) for turn, prompt in waiting if (turn, prompt.id) not in known]
     judge = Judge()
     with tempfile.TemporaryDirectory() as folder, results.open("a", encoding="utf-8") as file:
         store = Store(Path(folder))
         if waiting:  # loads every network, untimed
-            await arms.looped(waiting[0], 2 * seconds, toolbox, store, planner)
-        if waiting and number is None:
-            shot, _ = await arms.best_of(waiting[0], 1, toolbox)
-            number = max(2, min(16, round(seconds / shot.seconds)))
-        for done, prompt in enumerate(waiting):
-            assert number is not None
-            line = await one(
+            await one(waiting[0][1], 2, toolbox=toolbox, store=store, judge=judge, planner=planner)
+        started = time.perf_counter()
+        for done, (turn, prompt) in enumerate(waiting):
+            if time.perf_counter() - started > 60 * minutes:
+                break
+            made = await one(
                 prompt,
                 number,
                 toolbox=toolbox,
@@ -230,10 +183,12 @@ async def measure(
                 planner=planner,
                 keep=keep,
             )
+            line = {"round": turn, **made}
             file.write(json.dumps(line, ensure_ascii=False) + "\n")
             file.flush()
             right = " ".join(f"{arm} {'+' if line['right'][arm] else '-'}" for arm in ARMS)
             print(f"{done + 1}/{len(waiting)} {right} {prompt.text}", flush=True)
+        store.close()
 
 
 def main() -> None:
@@ -245,40 +200,50 @@ def main() -> None:
     parser = argparse.ArgumentParser(description="How much the loop helps, by an outside judge.")
     parser.add_argument("--profile", default="miniature")
     parser.add_argument("--llm", help="plan with this; without it each prompt is drawn verbatim")
-    parser.add_argument("--seconds", type=float, default=2.5, help="for each prompt and arm")
-    parser.add_argument("--n", type=int, help="N of best of N; without it, what fits in SECONDS")
+    parser.add_argument("--n", type=int, default=N, help="N of best of N")
+    parser.add_argument("--seeds", type=int, default=SEEDS, help="of each prompt")
     parser.add_argument("--limit", type=int, help="only so many prompts, spread over all kinds")
+    parser.add_argument("--minutes", type=float, default=float("inf"), help="then begin no more")
     parser.add_argument("--shard", default="1/1", help="i/n: the i-th of n parts")
     parser.add_argument("--runs", type=Path, default=RUNS, help="folder of results")
     parser.add_argument("--keep", action="store_true", help="keep the pictures beside the results")
-    parser.add_argument("--fresh", action="store_true", help="forget the results of earlier runs")
+    parser.add_argument("--fresh", action="store_true", help="forget this part's earlier results")
     parser.add_argument("--report", action="store_true", help="only write it, even of a part")
     arguments = parser.parse_args()
+    part = arguments.shard.replace("/", "-of-")
     if arguments.fresh:
-        for old in arguments.runs.glob("*.jsonl"):
+        for old in arguments.runs.glob("*.jsonl" if part == "1-of-1" else f"{part}.jsonl"):
             old.unlink()
     if not arguments.report:
         asyncio.run(
             measure(
-                chosen(load(), arguments.limit, arguments.shard),
-                arguments.seconds,
+                [*cases(chosen(load(), arguments.limit, arguments.shard), arguments.seeds)],
                 arguments.n,
                 toolbox=LocalToolbox(load_profile(arguments.profile)),
                 planner=planner(arguments.llm) if arguments.llm else arms.Verbatim(),
-                results=arguments.runs / f"{arguments.shard.replace('/', '-of-')}.jsonl",
+                results=arguments.runs / f"{part}.jsonl",
                 keep=arguments.runs / "pictures" if arguments.keep else None,
+                minutes=arguments.minutes,
             )
         )
     lines = read(arguments.runs)
     found = figures(lines)
     print(body(found))
-    if arguments.report or len(lines) == len(chosen(load(), arguments.limit, "1/1")):
-        given = {"--limit": arguments.limit, "--n": arguments.n, "--llm": arguments.llm}
-        words = [f" {name} {value}" for name, value in given.items() if value is not None]
-        command = f"python -m benchmarks.stickereval{''.join(words)} --fresh"
-        report.write(
-            *("stickereval", "StickerEval", command, found, body(found)), profile=arguments.profile
-        )
+    whole = len(chosen(load(), arguments.limit, "1/1")) * arguments.seeds
+    if arguments.report or len(lines) == whole:
+        write(found, arguments)
+
+
+def write(found: Line, given: argparse.Namespace) -> None:
+    """The report, with the command that makes it again."""
+    named = {"--limit": (given.limit, None), "--n": (given.n, N), "--seeds": (given.seeds, SEEDS)}
+    named["--llm"] = (given.llm, None)
+    words = [f" {name} {value}" for name, (value, usual) in named.items() if value != usual]
+    command = f"python -m benchmarks.stickereval{''.join(words)} --fresh"
+    plot(found["course"], report.place("stickereval", command) / "stickereval.svg")
+    report.write(
+        *("stickereval", "StickerEval", command, found, body(found)), profile=given.profile
+    )
 
 
 if __name__ == "__main__":

@@ -7,7 +7,8 @@ from pathlib import Path
 
 import pytest
 
-from benchmarks import arms, eyes, stickereval
+from agent.store import Store
+from benchmarks import arms, eyes, stickereval, stickereval_figures
 from benchmarks.stickereval_prompts import load
 from miniature.world.splits import FIRST_SEED, has_held_out_pair
 from tools.profile import Profile, ToolProfile
@@ -37,8 +38,7 @@ async def test_a_run_that_was_stopped_goes_on_where_it_was(
     results = tmp_path / "1-of-1.jsonl"
     for chosen in (prompts[:1], prompts):
         await stickereval.measure(
-            chosen,
-            0.2,
+            [*stickereval.cases(chosen, 1)],
             2,
             toolbox=small,
             planner=arms.Verbatim(),
@@ -50,14 +50,30 @@ async def test_a_run_that_was_stopped_goes_on_where_it_was(
     assert len(results.read_text().splitlines()) == 2
     assert json.loads(results.read_text().splitlines()[0])["pictures"]["best"] == 2
     assert len(list((tmp_path / "pictures").glob("*.png"))) == 6
-    assert stickereval.figures(lines)["prompts"] == 2
+    found = stickereval_figures.figures(lines)
+    assert found["prompts"] == found["cases"] == 2
+    assert found["right"]["loop"] == found["course"]["loop"][-1]
+    assert "cases `layout`" in stickereval_figures.body(found)
+    stickereval_figures.plot(found["course"], tmp_path / "course.svg")
+    assert (tmp_path / "course.svg").read_text().startswith("<?xml")
 
 
-async def test_the_single_shot_is_the_first_of_best_of_n(small: LocalToolbox) -> None:
-    prompt = load()[0]
-    alone, _ = await arms.best_of(prompt, 1, small)
-    _, first = await arms.best_of(prompt, 3, small)
-    assert alone.image.id == first.id
+async def test_the_single_shot_is_the_first_of_best_of_n(
+    small: LocalToolbox, tmp_path: Path
+) -> None:
+    prompt, store = load()[0], Store(tmp_path)
+    alone = await arms.best_of(prompt, 1, small, store, arms.Verbatim())
+    several = await arms.best_of(prompt, 3, small, store, arms.Verbatim())
+    assert alone.first.image.id == alone.image.id == several.first.image.id
+    assert several.first.seconds < several.moments[0].seconds < several.seconds
+    store.close()
+
+
+def test_an_interval_is_over_prompts_not_over_their_seeds() -> None:
+    lines = [{"id": str(i % 4), "right": {"loop": i % 4 < 2}} for i in range(400)]
+    low, high = stickereval_figures.interval(lines, lambda line: float(line["right"]["loop"]))
+    assert low < 0.1
+    assert high > 0.9
 
 
 async def test_the_eyes_are_measured_on_scenes_with_and_without_unseen_pairs(

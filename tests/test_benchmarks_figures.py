@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from agent.plan import Call, Plan
-from benchmarks import planner, report, stickereval
+from benchmarks import planner, report, stickereval, stickereval_figures
 from benchmarks.detection import Answer, average_precision
 from benchmarks.graph import matches, parse
 from benchmarks.stickereval_prompts import load
@@ -91,10 +91,17 @@ def line(number: int, *, single: bool, best: bool, loop: bool, stopped: str) -> 
     prompt = load()[number]
     return {
         "id": prompt.id,
+        "round": 0,
         "kind": prompt.kind,
+        "begun": "generate",
         "held_out": False,
         "right": {"single": single, "best": best, "loop": loop},
-        "seconds": {"best": 2.0, "loop": 1.0},
+        "course": {
+            "single": [(0.5, single)],
+            "best": [(0.7, single), (2.0, best)],
+            "loop": [(0.6, single), (1.0, loop)],
+        },
+        "seconds": {"single": 0.5, "best": 2.0, "loop": 1.0},
         "pictures": {"best": 4, "loop": 2},
         "stopped": stopped,
         "overhead": 0.01,
@@ -102,7 +109,7 @@ def line(number: int, *, single: bool, best: bool, loop: bool, stopped: str) -> 
 
 
 def test_regressions_gains_and_false_claims_are_counted() -> None:
-    found = stickereval.figures(
+    found = stickereval_figures.figures(
         [
             line(0, single=True, best=True, loop=False, stopped="passed"),
             line(1, single=False, best=False, loop=True, stopped="passed"),
@@ -113,7 +120,9 @@ def test_regressions_gains_and_false_claims_are_counted() -> None:
     assert found["gains"] == {"best": 1, "loop": 2}
     assert found["right_of_claimed_passed"] == 0.5
     assert found["right"]["loop"] == pytest.approx(2 / 3)
-    assert "best of N 0, loop 1" in stickereval.body(found)
+    assert "best of N 0, loop 1" in stickereval_figures.body(found)
+    assert found["course"]["single"][0] == 0
+    assert found["course"]["loop"][-1] == pytest.approx(found["right"]["loop"], abs=1e-4)
 
 
 def test_shards_share_out_all_prompts_and_a_limit_takes_every_kind() -> None:
