@@ -30,6 +30,7 @@ LEAD = re.compile(
     r"(?:this|that|it|the marked part|here|there)?\s*(?:with|by|for|into|to be|here|in|to)?\s+",
     re.IGNORECASE,
 )
+TAIL = re.compile(r"\s*\b(?:here|there|in it|instead)?[\s.!]*$", re.IGNORECASE)
 
 
 class Wanted(NamedTuple):
@@ -145,7 +146,7 @@ def wanted(words: str, handle: str, image: Image, mask: Mask, toolbox: Toolbox, 
         return Wanted(_plan("remove", region, toolbox))
     if "edit" in toolbox.names():
         return Wanted(_plan("edit", {**region, "instruction": words.strip()}, toolbox))
-    prompt = LEAD.sub("", f" {words.strip()}", count=1).strip(" .!")
+    prompt = TAIL.sub("", LEAD.sub("", f" {words.strip()} ", count=1)).strip()
     if not prompt:
         raise InvalidInput("Say what shall be in the marked part, such as: a red apple.")
     return Wanted(_plan("inpaint", {**region, "prompt": prompt}, toolbox))

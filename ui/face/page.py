@@ -17,9 +17,9 @@ img {border-radius: .5rem}
   justify-content: flex-start; text-align: left}
 [data-testid="stCaptionContainer"], [data-testid="stImageCaption"] {opacity: 1; color: inherit}
 [data-testid="stCaptionContainer"] p, [data-testid="stImageCaption"] p {color: inherit}
-[data-testid="stMain"] h1 {font-size: 2.1rem}
-[data-testid="stMain"] h2, [data-testid="stMain"] h3 {font-size: 1.25rem; padding: .6rem 0 .2rem}
-[data-testid="stMain"] h4 {font-size: 1rem; padding: .4rem 0 0}
+[data-testid="stMain"] h1 {font-size: 2.1rem !important}
+[data-testid="stMain"] :is(h2, h3) {font-size: 1.25rem !important; padding: .6rem 0 .2rem}
+[data-testid="stMain"] h4 {font-size: 1rem !important; padding: .4rem 0 0}
 @media (min-width: 641px) {
   .st-key-work {position: sticky; top: 4rem; max-height: calc(100vh - 11rem); overflow-y: auto;
     scrollbar-gutter: stable; padding: 4px}

@@ -28,7 +28,8 @@ def show(engine: Engine, state: Session, say: Callable[[], None]) -> None:
         "Ask for a picture: it is drawn, looked at again, and every claim of your words is "
         "checked. Or add a picture and ask about it."
     )
-    say()
+    with st.container():  # inside one it stays in its place, and the page is not scrolled to it
+        say()
     with st.container(horizontal=True, key="suggestions"):
         for words in SUGGESTIONS:
             if st.button(words, type="secondary"):
