@@ -97,7 +97,11 @@ class Budget:
         Raises:
             TimeoutError: it was not done by then.
         """
+        if self.seconds is None:
+            yield
+            return
         clock = asyncio.get_running_loop()
+        timer: asyncio.Handle
         async with asyncio.timeout(None) as limit:
 
             def look() -> None:
@@ -107,12 +111,11 @@ class Budget:
                 else:
                     limit.reschedule(clock.time())
 
-            timer = clock.call_soon(look) if self.seconds is not None else None
+            timer = clock.call_soon(look)
             try:
                 yield
             finally:
-                if timer is not None:
-                    timer.cancel()
+                timer.cancel()
 
     def take_calls(self, number: int) -> None:
         """Count requests to tools before they are made, so that calls side by side cannot

@@ -23,9 +23,8 @@ from pydantic import Field, JsonValue
 
 from agent.conversing import SCHEMA as CONVERSATIONS
 from agent.conversing import Conversations, extend
-from agent.drawing import Try
-from agent.rates import Rate
-from agent.timing import Timing
+from agent.counting import SCHEMA as COUNTS
+from agent.counting import Counts
 from tools.base import Record
 from tools.errors import InvalidInput, ToolError, Unavailable
 from tools.values import Image, load_image
@@ -38,11 +37,6 @@ CREATE TABLE IF NOT EXISTS origins (
     origin TEXT NOT NULL, UNIQUE (picture, origin));
 CREATE TABLE IF NOT EXISTS parents (
     picture TEXT NOT NULL REFERENCES pictures, parent TEXT NOT NULL, PRIMARY KEY (picture, parent));
-CREATE TABLE IF NOT EXISTS repairs (
-    arm TEXT NOT NULL, kind TEXT NOT NULL, weights TEXT NOT NULL, tries REAL NOT NULL,
-    gained REAL NOT NULL, seconds REAL NOT NULL, PRIMARY KEY (arm, kind, weights));
-CREATE TABLE IF NOT EXISTS timings (
-    work TEXT NOT NULL, weights TEXT NOT NULL, timing TEXT NOT NULL, PRIMARY KEY (work, weights));
 """
 LIBRARIES = ("sightloop", "torch", "transformers", "diffusers", "numpy", "pillow")
 STALE = 3600.0  # s after which a half-written file is nobody's
@@ -82,7 +76,7 @@ def libraries() -> dict[str, str]:
     return found
 
 
-class Store(Conversations):
+class Store(Conversations, Counts):
     """Pictures, origins and conversations in one folder; safe across threads and processes."""
 
     def __init__(self, root: Path) -> None:
@@ -102,7 +96,7 @@ class Store(Conversations):
             self._connection.execute("PRAGMA journal_mode=WAL")
             self._connection.execute("PRAGMA synchronous=NORMAL")
             self._connection.execute("PRAGMA foreign_keys=ON")
-            self._connection.executescript(SCHEMA + CONVERSATIONS)
+            self._connection.executescript(SCHEMA + CONVERSATIONS + COUNTS)
             extend(self._connection)
             self._sweep()
 
@@ -184,48 +178,6 @@ class Store(Conversations):
         """Ids of the pictures made from this one."""
         rows = self._rows("SELECT picture FROM parents WHERE parent = ?", identity)
         return tuple(row[0] for row in rows)
-
-    def repair_rates(self, weights: Sequence[str]) -> dict[tuple[str, str], Rate]:
-        """What repairs mended and cost so far, by arm and kind of claim.
-
-        Args:
-            weights: digests of the checkpoints in use; what others did is left out.
-        """
-        found: dict[tuple[str, str], Rate] = {}
-        query = "SELECT arm, kind, weights, tries, gained, seconds FROM repairs"
-        for arm, kind, digest, *numbers in self._rows(query):
-            if digest in weights:
-                tries, gained, seconds = map(float, numbers)
-                found[arm, kind] = found.get((arm, kind), Rate()).plus(tries, gained, seconds)
-        return found
-
-    def count_repair(self, tried: Try, weights: str) -> None:
-        """Remember what a repair mended and cost."""
-        with self._transaction() as database:
-            database.execute(
-                "INSERT INTO repairs VALUES (?, ?, ?, ?, ?, ?) ON CONFLICT DO UPDATE SET "
-                "tries = tries + excluded.tries, gained = gained + excluded.gained, "
-                "seconds = seconds + excluded.seconds",
-                (tried.arm, tried.kind, weights, tried.pictures, tried.gained, tried.seconds),
-            )
-
-    def timings(self, weights: str) -> dict[str, Timing]:
-        """How long batches of each kind of work took with these weights."""
-        rows = self._rows("SELECT work, timing FROM timings WHERE weights = ?", weights)
-        return {work: Timing.model_validate_json(timing) for work, timing in rows}
-
-    def count_batches(self, weights: str, batches: Sequence[tuple[str, int, float]]) -> None:
-        """Remember batches: kind of work, pictures, seconds."""
-        with self._transaction() as database:
-            for work, pictures, seconds in batches:
-                rows = database.execute(
-                    "SELECT timing FROM timings WHERE work = ? AND weights = ?", (work, weights)
-                ).fetchall()
-                known = Timing.model_validate_json(rows[0][0]).faded() if rows else Timing()
-                database.execute(
-                    "INSERT OR REPLACE INTO timings VALUES (?, ?, ?)",
-                    (work, weights, known.plus(pictures, seconds).model_dump_json()),
-                )
 
     def _kept(self, identity: str) -> Kept:
         rows = self._rows("SELECT origin FROM origins WHERE picture = ? ORDER BY number", identity)

@@ -29,13 +29,8 @@ def figures(lines: Sequence[Line]) -> dict[str, Any]:
         "cases": len(lines),
         "right": _right(lines),
         "interval": {
-            **{arm: interval(lines, lambda line, arm=arm: _is(line, arm)) for arm in ARMS},
-            **{
-                f"loop - {arm}": interval(
-                    lines, lambda line, arm=arm: _is(line, "loop") - _is(line, arm)
-                )
-                for arm in ARMS[:2]
-            },
+            **{arm: interval(lines, _ahead(arm)) for arm in ARMS},
+            **{f"loop - {arm}": interval(lines, _ahead("loop", arm)) for arm in ARMS[:2]},
         },
         "by_kind": {
             kind: _right(chosen)
@@ -160,8 +155,13 @@ def body(found: dict[str, Any]) -> str:
     )
 
 
-def _is(line: Line, arm: str) -> float:
-    return float(line["right"][arm])
+def _ahead(arm: str, other: str | None = None) -> Callable[[Line], float]:
+    """Whether an arm is right, less whether another is."""
+
+    def value(line: Line) -> float:
+        return float(line["right"][arm]) - (float(line["right"][other]) if other else 0.0)
+
+    return value
 
 
 def _right(lines: Sequence[Line]) -> dict[str, Any]:

@@ -89,7 +89,8 @@ def tool(
         return
     from ui.show import show_output
 
-    show_output(console, output, [shown(path) for path in (*(path for path, _ in made), *masks)])
+    files = [*(str(path) for path, _ in made), *masks]
+    show_output(console, output, [shown(file) for file in files])
     console.print(f"[dim]{seconds:.1f} s, loading included[/]")
 
 
