@@ -66,6 +66,12 @@ CARDS: dict[str, Card] = {
     ),
     "google/owlv2-base-patch16-ensemble": Card("open-vocabulary detection", "Apache-2.0", _OWL),
     "facebook/sam-vit-base": Card("masks", "Apache-2.0", _SAM),
+    "depth-anything/Depth-Anything-V2-Small-hf": Card(
+        "depth", "Apache-2.0", "Yang et al. 2024, arXiv:2406.09414"
+    ),
+    "usyd-community/vitpose-base-simple": Card(
+        "joints of people", "Apache-2.0", "Xu et al. 2022, arXiv:2204.12484"
+    ),
     "Salesforce/blip-image-captioning-base": Card("captions", "BSD-3-Clause", _BLIP),
     "Salesforce/blip-vqa-base": Card("answers", "BSD-3-Clause", _BLIP),
     "package:rapidocr": Card(

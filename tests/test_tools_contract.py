@@ -79,6 +79,12 @@ CASES: dict[str, tuple[list[str], list[dict[str, Any]], dict[str, Any]]] = {
         [{"image": NOISE}, {"image": WIDE, "low": 0, "high": 1}, {"image": SLIVER}],
         {"image": NOISE, "low": -1},
     ),
+    "depth": (["depth"], [{"image": NOISE}, {"image": WIDE}], {"image": 3}),
+    "pose": (
+        ["pose"],
+        [{"image": NOISE, "boxes": [[0, 0, 40, 40]]}, {"image": WIDE}],
+        {"image": NOISE, "boxes": []},
+    ),
     "score": (
         ["clip"],
         [

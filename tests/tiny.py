@@ -32,6 +32,8 @@ from transformers import (
     SamModel,
 )
 
+from tests import tiny_hub
+
 SIDE = 32  # px
 LENGTH = 24  # tokens
 _WIDTH = {"hidden_size": 32, "intermediate_size": 64, "num_attention_heads": 2}
@@ -44,12 +46,14 @@ zero : ? . ,"""
 
 
 def save_family(root: Path) -> None:
-    """Save a folder of each class: clip, owl, sam, blip, blip-vqa, diffusion-*, control."""
+    """Save a folder of each class: clip, owl, sam, blip, blip-vqa, depth, pose, diffusion-*, …"""
     torch.manual_seed(0)
     _save_clip(root / "clip")
     _save_owl(root / "owl")
     _save_sam(root / "sam")
     _save_blips(root)
+    tiny_hub.save_depth(root / "depth")
+    tiny_hub.save_pose(root / "pose")
     _save_diffusion(root / "diffusion-kl", "kl")
     _save_diffusion(root / "diffusion-tiny", "tiny")
     _save_diffusion(root / "diffusion-unified", "tiny", channels=9, attention_type="gated")
