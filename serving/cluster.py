@@ -7,9 +7,10 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-from tools.errors import InvalidInput
+from tools.errors import InvalidInput, Unavailable
 
 OBJECTS = 128 * 2**20  # bytes; pictures do not travel through Ray's object store
+STARTS = 3
 SPARE = 2.0  # logical cores for the front, beside those the groups ask for
 
 
@@ -47,13 +48,7 @@ def local(*, cores: float, host: str = "127.0.0.1", port: int = 8000) -> Iterato
     import ray
     from ray import serve
 
-    ray.init(
-        num_cpus=int(cores + SPARE),
-        object_store_memory=OBJECTS,
-        include_dashboard=False,
-        log_to_driver=False,
-        configure_logging=False,
-    )
+    _begin(int(cores + SPARE))
     try:
         serve.start(
             proxy_location="HeadOnly",
@@ -63,6 +58,31 @@ def local(*, cores: float, host: str = "127.0.0.1", port: int = 8000) -> Iterato
     finally:
         serve.shutdown()  # type: ignore[no-untyped-call]
         ray.shutdown()
+
+
+def _begin(cores: int) -> None:
+    """Start Ray; again where the machine was too busy for the seconds that Ray waits for itself.
+
+    Raises:
+        Unavailable: it never came up.
+    """
+    import ray
+
+    for _ in range(STARTS):
+        try:
+            ray.init(
+                num_cpus=cores,
+                object_store_memory=OBJECTS,
+                include_dashboard=False,
+                log_to_driver=False,
+                configure_logging=False,
+            )
+        except Exception as error:  # Ray raises no narrower one here
+            ray.shutdown()
+            failure = error
+        else:
+            return
+    raise Unavailable(f"Ray did not start; this machine may be too busy: {failure}") from failure
 
 
 def _token() -> None:

@@ -14,7 +14,7 @@ from fastapi.responses import JSONResponse, Response, StreamingResponse
 from pydantic import BaseModel, ConfigDict, Field
 
 from agent.state import RunResult
-from serving.front import Front, RunRequest
+from serving.front import LETTERS, Front, RunRequest
 from serving.owner import Owner
 from serving.pictures import from_bytes, from_url
 from tools.drawing import LAST_SEED
@@ -141,10 +141,11 @@ async def _request(front: Front, owner: str, asked: ChatRequest) -> RunRequest:
     if last.role != "user":
         raise InvalidInput("the last message must be the user's")
     said = last.content
-    parts = (Part(type="text", text=said),) if isinstance(said, str) else said
-    words = " ".join(part.text for part in parts if part.type == "text").strip()
-    if not words:
-        raise InvalidInput("the last message has no words")
+    parts = () if isinstance(said, str) else said
+    texts = [said] if isinstance(said, str) else [each.text for each in said]
+    words = " ".join(texts).strip()
+    if not 0 < len(words) <= LETTERS:
+        raise InvalidInput(f"the last message has {len(words)} letters; 1 to {LETTERS} are read")
     ids = []
     for part in parts:
         if part.type == "image_url":
@@ -182,8 +183,10 @@ def _ended(last: dict[str, Any]) -> RunResult:
 
 
 def _text(result: RunResult) -> str:
+    """The reply as Markdown; what it quotes off a picture becomes no link of ours."""
+    reply = result.reply.replace("[", r"\[")
     links = [f"![{each.handle}](/v1/pictures/{each.id})" for each in result.images]
-    return "\n\n".join([result.reply, *links])
+    return "\n\n".join([reply, *links])
 
 
 def _head(model: str, kind: str) -> dict[str, Any]:

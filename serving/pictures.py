@@ -9,6 +9,7 @@ import io
 import ipaddress
 import socket
 import warnings
+from collections.abc import Callable
 from urllib.parse import urlsplit
 
 from PIL import Image as PIL
@@ -18,7 +19,8 @@ from serving.config import Limits
 from tools.errors import InvalidInput, ToolError
 from tools.values import FORMATS, Image, load_image
 
-FETCH_S = 10.0
+Resolve = Callable[[str, int], str]
+FETCH_S = 10.0  # s for the whole of it, however slowly it comes
 REDIRECT = range(300, 400)
 # An IPv4 address, perhaps a private one, wrapped into an IPv6 address.
 TRANSLATED = [ipaddress.ip_network(each) for each in ("64:ff9b::/96", "2002::/16", "::ffff:0:0/96")]
@@ -52,8 +54,13 @@ def from_bytes(data: bytes, limits: Limits) -> Image:
     return load_image(data).image
 
 
-async def from_url(url: str, limits: Limits) -> Image:
+async def from_url(url: str, limits: Limits, *, resolve: Resolve | None = None) -> Image:
     """A picture from a data URL, or fetched where that is allowed.
+
+    Args:
+        url: data:, http: or https:.
+        limits: whether it is fetched, and how large it may be.
+        resolve: host and port to the address that is connected to; `public_address` if not given.
 
     Raises:
         InvalidInput: it is no such URL, leads to a private address, or fetching is off.
@@ -63,7 +70,8 @@ async def from_url(url: str, limits: Limits) -> Image:
         return await asyncio.to_thread(from_bytes, _data(url, limits), limits)
     if not limits.fetch_urls:
         raise InvalidInput("picture URLs are not fetched here; send the picture as a data: URL")
-    return await asyncio.to_thread(from_bytes, await _fetch(url, limits), limits)
+    data = await _fetch(url, limits, resolve or public_address)
+    return await asyncio.to_thread(from_bytes, data, limits)
 
 
 def _data(url: str, limits: Limits) -> bytes:
@@ -97,7 +105,7 @@ def public_address(host: str, port: int) -> str:
     return addresses[0]
 
 
-async def _fetch(url: str, limits: Limits) -> bytes:
+async def _fetch(url: str, limits: Limits, resolve: Resolve) -> bytes:
     """Bytes behind a URL; the address that was checked is the one connected to."""
     import httpx
 
@@ -108,7 +116,7 @@ async def _fetch(url: str, limits: Limits) -> bytes:
         raise InvalidInput("that is no URL") from error
     if parts.scheme not in ("http", "https") or not parts.hostname or parts.username is not None:
         raise InvalidInput("a picture's URL is http:// or https://, without a user's name")
-    address = await asyncio.to_thread(public_address, parts.hostname, port)
+    address = await asyncio.to_thread(resolve, parts.hostname, port)
     where = httpx.URL(url).copy_with(host=address)
     most = int(limits.upload_mib * 2**20)
     data = bytearray()

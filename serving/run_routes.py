@@ -86,7 +86,7 @@ def add(app: FastAPI, front: Front) -> None:
         try:
             return _conversation(front, owner, identity)
         except InvalidInput as error:
-            raise NotFound(str(error)) from error
+            raise NotFound(f"no conversation {identity[:64]!r}") from error
 
 
 def _job(front: Front, owner: str, identity: str) -> Job:
