@@ -13,16 +13,13 @@ from agent import words
 from agent.checklist import Claim
 from agent.palette import background_shares, box_shares
 from agent.state import Verdict, Witness
-from agent.witnesses import APART, Found, Seen, gap_between, likeliest
+from agent.witnesses import Found, Seen, gap_between, likeliest
 from tools.values import Box
 
 DISTRACTORS = (
     *("person", "dog", "cat", "bird", "fish", "cow", "car", "airplane", "tree", "flower", "house"),
     *("apple", "banana", "pizza", "ball", "star", "heart", "book", "umbrella", "key", "shirt"),
 )
-ALIKE = 0.3  # share among all labels from which a crop counts as what it is taken for
-UNLIKE = 0.03  # and below which it does not
-CLEAR = 2.0  # how many times as much of another colour makes the claimed one wrong
 NAME = "recheck"
 
 
@@ -56,7 +53,7 @@ def _relation(claim: Claim, looks: dict[Box, bool | None], seen: Seen) -> Witnes
     if not subjects or not targets:
         return None
     gap = gap_between(claim, subjects, targets, seen.image)
-    if abs(gap) < APART:
+    if abs(gap) < seen.limits.apart:
         return None
     return _witness(gap > 0, f"crops look like both and lie {'so' if gap > 0 else 'otherwise'}")
 
@@ -67,8 +64,10 @@ def _looks(noun: str, colour: str | None, seen: Seen) -> dict[Box, bool | None]:
     for one in seen.boxes.get(noun, []):
         shares = seen.names.get((noun, one.box), {})
         belief = shares.get(noun, 0.5)
-        alike = True if belief >= ALIKE or (shares and likeliest(shares) == noun) else None
-        alike = False if belief < UNLIKE else alike
+        alike = (
+            True if belief >= seen.limits.alike or (shares and likeliest(shares) == noun) else None
+        )
+        alike = False if belief < seen.limits.unlike else alike
         if alike and colour:
             alike = _colour_of(one.box, colour, seen)
         found[one.box] = alike if shares else None
@@ -101,7 +100,7 @@ def _colour_of(box: Box, colour: str, seen: Seen) -> bool | None:
     mine, most = shares.get(colour, 0.0), max(others.values(), default=0.0)
     if mine >= most and mine > 0:
         return True
-    return False if most >= CLEAR * mine else None
+    return False if most >= seen.limits.clear * mine else None
 
 
 def _witness(holds: bool, detail: str) -> Witness:

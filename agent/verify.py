@@ -43,20 +43,26 @@ async def verify_many(
     Returns:
         For each picture its checks, in the order of the claims.
     """
+    seen = await observe(images, claims, toolbox)
+    return [tuple(check(claim, one) for claim in claims) for one in seen]
+
+
+async def observe(images: Sequence[Image], claims: Sequence[Claim], toolbox: Toolbox) -> list[Seen]:
+    """What the tools say about each picture, as far as the claims need it."""
     seen = [Seen(image) for image in images]
     if images and claims:
         alive = set(toolbox.names())
         await asyncio.gather(
             _look(seen, claims, toolbox, alive), _ask(seen, claims, toolbox, alive)
         )
-    return [tuple(_check(claim, one) for claim in claims) for one in seen]
+    return seen
 
 
 def standing(checks: Sequence[Check]) -> tuple[int, int, float]:
     """How good a picture is, smaller is better: fails, unsures, and minus mean support."""
-    fails = sum(check.verdict == "fail" for check in checks)
-    unsures = sum(check.verdict == "unsure" for check in checks)
-    supports = [witness.support for check in checks for witness in check.witnesses]
+    fails = sum(one.verdict == "fail" for one in checks)
+    unsures = sum(one.verdict == "unsure" for one in checks)
+    supports = [witness.support for one in checks for witness in one.witnesses]
     return fails, unsures, -sum(supports) / max(1, len(supports))
 
 
@@ -120,7 +126,8 @@ async def _ask(
         for question in asked:
             result = next(results)
             if result is not None:
-                one.answers[question] = (result.answer.strip().lower(), result.confidence)
+                guess = result.guess or result.answer  # an unsure answer is weighed all the same
+                one.answers[question] = (guess.strip().lower(), result.confidence)
 
 
 async def _call(toolbox: Toolbox, name: str, inputs: Sequence[dict[str, Any]]) -> list[Any]:
@@ -134,7 +141,8 @@ async def _call(toolbox: Toolbox, name: str, inputs: Sequence[dict[str, Any]]) -
     return [None if isinstance(result, ToolError) else result for result in results]
 
 
-def _check(claim: Claim, seen: Seen) -> Check:
+def check(claim: Claim, seen: Seen) -> Check:
+    """The verdict on one claim, from what the tools said."""
     answers = witnesses.by_answers(claim, seen)
     crops = recheck.by_recheck(claim, seen)
     said = [witnesses.by_detector(claim, seen), answers]

@@ -5,8 +5,11 @@ Nothing here calls a tool: `agent/verify.py` asks for all claims of all pictures
 
 from __future__ import annotations
 
+import json
 from collections.abc import Sequence
 from dataclasses import dataclass, field
+from pathlib import Path
+from typing import NamedTuple
 
 from agent import words
 from agent.checklist import Claim
@@ -15,10 +18,31 @@ from agent.state import Verdict, Witness
 from tools.values import Box, Image
 
 COLOUR_CHOICES = ("red", "orange", "yellow", "green", "blue", "purple", "pink")
-SURE = 0.7  # belief below which an answer counts as no answer
-APART = 0.04  # share of the picture by which centres must differ before a side is told
 SMALL, LARGE = 0.36, 0.4  # shares of the shorter side: at most, and at least
 SAME_PLACE = 0.6  # IoU above which boxes of two phrases are about one thing
+
+
+class Limits(NamedTuple):
+    """When a witness is believed; fitted on a split of their own by `benchmarks/verifier.py`.
+
+    Attributes:
+        sure: belief below which an answer counts as no answer.
+        box: score below which boxes alone say nothing about whether a thing is there.
+        apart: share of the picture by which centres must differ before a side is told.
+        alike: share among all labels from which a crop counts as what it is taken for.
+        unlike: share below which it does not.
+        clear: how many times as much of another colour makes the claimed one wrong.
+    """
+
+    sure: float
+    box: float
+    apart: float
+    alike: float
+    unlike: float
+    clear: float
+
+
+LIMITS = Limits(**json.loads(Path(__file__).with_name("verifier.json").read_text("utf-8")))
 
 
 @dataclass(frozen=True)
@@ -34,6 +58,7 @@ class Seen:
     """All that the tools said about one picture."""
 
     image: Image
+    limits: Limits = LIMITS
     boxes: dict[str, list[Found]] = field(default_factory=dict)
     """Noun to its boxes, the highest score first."""
     answers: dict[str, tuple[str, float]] = field(default_factory=dict)
@@ -119,6 +144,9 @@ def by_detector(claim: Claim, seen: Seen) -> Witness:
     if claim.kind == "size":
         return _size_by_boxes(claim, seen)
     detail = f"{len(boxes)} {words.plural(what) if len(boxes) != 1 else what} found"
+    doubtful = [found.score for found in boxes if found.score < seen.limits.box]
+    if doubtful and (claim.kind == "count" or best < seen.limits.box):
+        return Witness(name=name, says="unsure", support=0.5, detail=f"{detail}, hardly believed")
     if claim.kind == "exists":
         return _witness(name, bool(boxes), max(best, 0.5) if boxes else 0.0, detail)
     if claim.kind == "absent":
@@ -137,25 +165,24 @@ def by_answers(claim: Claim, seen: Seen) -> Witness:
     answer, belief = seen.answers[asked[0]]
     detail = "; ".join(f"{question} {seen.answers[question][0]}" for question in asked)
     if claim.kind in ("exists", "relation"):
-        return _answered(answer == "yes", belief, detail)
+        return _answered(seen, answer == "yes", belief, detail)
     if claim.kind == "absent":
-        return _answered(answer == "no", belief, detail)
+        return _answered(seen, answer == "no", belief, detail)
     if claim.kind == "count":
         number = words.number(answer)
         if claim.colour is None:
-            return _answered(number == claim.count, belief, detail, choices=3)
+            return _answered(seen, number == claim.count, belief, detail, choices=3)
         there, sure = seen.answers[asked[1]]
         enough = number is not None and number >= (claim.count or 0)
-        return _answered(
-            enough and (there == "yes") == bool(claim.count), min(belief, sure), detail
-        )
+        both = enough and (there == "yes") == bool(claim.count)
+        return _answered(seen, both, min(belief, sure), detail)
     if claim.kind == "colour":
-        return _answered(words.colour(answer) == claim.colour, belief, detail, choices=3)
+        return _answered(seen, words.colour(answer) == claim.colour, belief, detail, choices=3)
     if claim.kind == "size":
-        return _answered(answer == claim.size, belief, detail)
+        return _answered(seen, answer == claim.size, belief, detail)
     if words.colour(claim.background or ""):
-        return _answered(words.colour(answer) == claim.background, belief, detail, choices=3)
-    return _answered(answer == "yes", belief, detail)
+        return _answered(seen, words.colour(answer) == claim.background, belief, detail, choices=3)
+    return _answered(seen, answer == "yes", belief, detail)
 
 
 def _told_absent(claim: Claim, seen: Seen) -> Witness | None:
@@ -163,19 +190,19 @@ def _told_absent(claim: Claim, seen: Seen) -> Witness | None:
     for noun in (claim.subject, claim.other):
         question = f"is there {words.article(noun)}?" if noun else ""
         answer, belief = seen.answers.get(question, ("yes", 1.0))
-        if answer == "no" and belief >= SURE:
-            return _answered(False, belief, f"{question} no")
+        if answer == "no" and belief >= seen.limits.sure:
+            return _answered(seen, False, belief, f"{question} no")
     return None
 
 
-def _answered(holds: bool, belief: float, detail: str, *, choices: int = 2) -> Witness:
+def _answered(seen: Seen, holds: bool, belief: float, detail: str, *, choices: int = 2) -> Witness:
     """An answer that is hardly believed by the one who gives it decides nothing.
 
     Args:
         choices: how many answers there are at least; what is not believed is spread over them.
     """
     support = belief if holds else (1 - belief) / (choices - 1)
-    says: Verdict = ("pass" if holds else "fail") if belief >= SURE else "unsure"
+    says: Verdict = ("pass" if holds else "fail") if belief >= seen.limits.sure else "unsure"
     return Witness(name="vqa", says=says, support=round(support, 4), detail=detail)
 
 
@@ -241,7 +268,7 @@ def _relation_by_boxes(claim: Claim, seen: Seen, name: str) -> Witness:
         return _witness(name, False, 0.0, f"no {' and no '.join(map(str, absent))} found")
     gap = gap_between(claim, [one.box for one in subjects], [one.box for one in others], seen.image)
     detail = f"centres {'differ by' if gap >= 0 else 'lie the other way by'} {abs(gap):.0%}"
-    if abs(gap) < APART:
+    if abs(gap) < seen.limits.apart:
         return Witness(name=name, says="unsure", support=0.5, detail=detail)
     return _witness(name, gap > 0, 0.5 + 2 * gap, f"{detail} of the picture")
 

@@ -1,10 +1,11 @@
-"""Calibrate: thresholds for the profile, from scenes that no evaluation and no training reads.
+"""Calibrate: how far scores are to be believed, from scenes that nothing else reads.
 
     python -m benchmarks.calibrate
 
-Prints what to put into the options of `ground` and `score` in the profile: for `ground` the
-lowest threshold with nearly the most right numbers of boxes and few boxes on absent phrases, for
-`score` the logistic curve that best tells descriptions from those of the scene with one edit.
+Run it after new weights of OWL, BLIP or CLIP. It writes `calibration.json` beside them, one curve
+for each kind of score, then fits the verifier's limits on the calibrated tools and writes
+`agent/verifier.json`. Half of the scenes are as drawn, half as a diffusion model draws them. What
+it comes to on other scenes is measured by `benchmarks.eyes` and `benchmarks.verifier`.
 """
 
 from __future__ import annotations
@@ -12,101 +13,191 @@ from __future__ import annotations
 import argparse
 import asyncio
 import json
-from collections.abc import Sequence
+import tempfile
+from collections import defaultdict
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from pathlib import Path
 from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 
-from benchmarks import report
-from benchmarks.detection import Answer
-from benchmarks.eyes import ask, grounding, picture, scenes
-from miniature.world.language import describe, edits
+from benchmarks import fitting, verifier
+from benchmarks.detection import Answer, hits
+from benchmarks.eyes import FLOOR, ask, picture, scenes
+from benchmarks.pictured import Pictures, pictures
+from miniature.world.language import describe, edits, questions
+from miniature.world.scene import Scene
 from miniature.world.splits import FIRST_SEED
+from miniature.world.vocabulary import COLOURS, OBJECTS
+from models import calibration, weights
+from models.blip import kind
+from models.calibration import Curve
+from tools.classify import NONE, ClassifyInput, ClassifyOutput
+from tools.ground import GroundInput, GroundOutput
+from tools.profile import Profile, load_profile
 from tools.score import ScoreInput, ScoreOutput
-from tools.toolbox import Toolbox
+from tools.toolbox import LocalToolbox, Toolbox
+from tools.vqa import VqaInput, VqaOutput
 
-ALLOWED = 0.03  # share of absent phrases that may be boxed; the goal on the test split is 0.05
-NEARLY = 0.01  # of right numbers given up for a lower threshold, which unsharp pictures need
+FIRST = FIRST_SEED["calibration"]
+ABSENT = 3  # names asked of each picture whose object is not there
+LABELS = 12  # names to choose from
 
 
-def at(answers: Sequence[Answer], threshold: float) -> dict[str, float]:
-    """Shares 0..1 when boxes below the threshold are dropped."""
-    kept = [(one, sum(score >= threshold for score, _ in one.seen)) for one in answers]
-    wrong = [number > 0 for one, number in kept if one.kind == "absent"]
-    colour = [number > 0 for one, number in kept if one.kind == "other colour"]
-    right = [number == len(one.truth) for one, number in kept if one.kind == "there"]
+@contextmanager
+def uncalibrated(profile: Profile, names: Sequence[str]) -> Iterator[Toolbox]:
+    """The tools of a profile on the same weights, their scores as the networks give them."""
+    with tempfile.TemporaryDirectory() as folder:
+        tools = {}
+        for name in names:
+            settings = profile.tools[name]
+            bare = Path(folder) / Path(settings.checkpoint).name
+            bare.mkdir(exist_ok=True)
+            for path in weights.locate(settings.checkpoint).iterdir():
+                if path.name != calibration.FILE and not (bare / path.name).exists():
+                    (bare / path.name).symlink_to(path)
+            tools[name] = settings.model_copy(update={"checkpoint": str(bare)})
+        if "classify" in tools:  # which tells that nothing fits only with a curve for it
+            calibration.write(Path(tools["classify"].checkpoint), {"fits": Curve()})
+        yield LocalToolbox(profile.model_copy(update={"tools": tools}))
+
+
+def phrases(scene: Scene, seen: Sequence[Any], rng: np.random.Generator) -> dict[str, list[Any]]:
+    """What is looked for in one picture, and the true boxes of each; none if it is not there.
+
+    Names with and without their colour, names that are not there, names in a wrong colour.
+    """
+    wanted: dict[str, list[Any]] = defaultdict(list)
+    for thing, box in zip(scene.things, seen, strict=True):
+        wanted[thing.name].append(box)
+        if thing.colour:
+            wanted[f"{thing.colour} {thing.name}"].append(box)
+            wrong = str(rng.choice([colour for colour in COLOURS if colour != thing.colour]))
+            wanted.setdefault(f"{wrong} {thing.name}", [])
+    rest = [name for name in OBJECTS if name not in wanted]
+    for i in rng.permutation(len(rest))[:ABSENT]:
+        wanted[rest[int(i)]] = []
+    return dict(wanted)
+
+
+async def boxes(toolbox: Toolbox, given: Pictures) -> dict[str, Curve]:
+    """The curve of the detector's scores: the belief that a box lies on what is meant."""
+    rng = np.random.default_rng(3)
+    plans = [
+        phrases(scene, seen.tolist(), rng)
+        for scene, seen in zip(given.scenes, given.shown.boxes, strict=True)
+    ]
+    asked = [
+        GroundInput(image=image, phrases=tuple(plan), threshold=FLOOR)
+        for image, plan in zip(given.images, plans, strict=True)
+    ]
+    cases: list[tuple[float, bool, str]] = []
+    for plan, output in zip(plans, await ask(toolbox, "ground", asked, GroundOutput), strict=True):
+        for phrase, truth in plan.items():
+            found = [(one.score, one.box) for one in output.boxes if one.phrase == phrase]
+            answer = Answer(phrase, "", truth, found)
+            cases += [(score, hit, phrase.split()[-1]) for score, hit in hits(answer)]
+    scores, true, words = zip(*cases, strict=True)
+    return {"box": fitting.curve(scores, true, words)}
+
+
+async def answers(toolbox: Toolbox, given: Pictures) -> dict[str, Curve]:
+    """The curves of answers by kind of question; see `models.blip.kind`."""
+    rng = np.random.default_rng(5)
+    asked = [
+        (image, question)
+        for scene, image in zip(given.scenes, given.images, strict=True)
+        for question in questions(scene, rng, 5)
+        if question.kind != "size"  # which a picture that is shown larger does not keep
+    ]
+    inputs = [VqaInput(image=image, question=question.text) for image, question in asked]
+    cases: dict[str, list[tuple[float, bool]]] = defaultdict(list)
+    for (_, question), said in zip(
+        asked, await ask(toolbox, "vqa", inputs, VqaOutput), strict=True
+    ):
+        yes_no = question.answer in ("yes", "no")
+        belief, right = said.confidence, said.guess == question.answer
+        if yes_no:
+            belief = belief if said.guess == "yes" else 1 - belief
+            right = question.answer == "yes"
+        cases[kind(question.text, yes_no)].append((belief, right))
+    return {name: fitting.curve(*zip(*pairs, strict=True)) for name, pairs in cases.items()}
+
+
+async def labels(toolbox: Toolbox, given: Pictures) -> dict[str, Curve]:
+    """How sharp probabilities of labels are, and the belief that any fits; of boxed things."""
+    rng = np.random.default_rng(7)
+    names, inputs, asked = list(OBJECTS), [], []
+    for scene, seen, image in zip(given.scenes, given.shown.boxes, given.images, strict=True):
+        name = scene.things[0].name
+        rest = [str(one) for one in rng.permutation([one for one in names if one != name])]
+        fits = bool(rng.random() < 0.5)
+        row = [name, *rest[: LABELS - 1]] if fits else rest[:LABELS]
+        box = tuple(float(side) for side in seen[0].clamp(0, 128))
+        inputs.append(ClassifyInput(image=image, labels=tuple(row), box=box, none=True))
+        asked.append((row, fits))
+    chances, some = [], []
+    for (row, _), output in zip(
+        asked, await ask(toolbox, "classify", inputs, ClassifyOutput), strict=True
+    ):
+        share = {one.label: one.probability for one in output.probabilities}
+        some.append(1 - share[NONE])
+        chances.append([share[label] / max(some[-1], 1e-4) for label in row])
+    fitting_rows = [row for row, (_, fits) in zip(chances, asked, strict=True) if fits]
+    sharp = fitting.sharpness(fitting_rows, [0] * len(fitting_rows))
     return {
-        "threshold": threshold,
-        "right_number": report.share(right) or 0.0,
-        "absent": report.share(wrong) or 0.0,
-        "other_colour": report.share(colour) or 0.0,
+        "label": Curve(slope=sharp),
+        "fits": fitting.curve(some, [fits for _, fits in asked]),
     }
 
 
-async def threshold(toolbox: Toolbox, count: int) -> dict[str, Any]:
-    """The best threshold of `ground` and what it gives."""
-    chosen = scenes(count, held_out=False, first=FIRST_SEED["calibration"])
-    answers, _ = await grounding(toolbox, chosen, seed=3)
-    tried = [at(answers, round(0.02 * step, 2)) for step in range(1, 50)]
-    allowed = [one for one in tried if one["absent"] <= ALLOWED] or tried[-1:]
-    best = max(one["right_number"] for one in allowed)
-    return next(one for one in allowed if one["right_number"] >= best - NEARLY)
-
-
-def logistic(raw: NDArray[np.float64], true: NDArray[np.bool_]) -> tuple[float, float]:
-    """Middle and slope of the curve 1 / (1 + exp(-slope (raw - middle))) of highest likelihood.
-
-    Newton's method on the two parameters (Platt 1999), a small ridge keeping the slope finite.
-
-    Args:
-        raw: float64, (N,), similarities.
-        true: bool, (N,), whether picture and text belong together.
-    """
-    centre, spread = raw.mean(), raw.std() + 1e-9
-    x = np.stack([(raw - centre) / spread, np.ones_like(raw)], 1)
-    weights = np.zeros(2)
-    for _ in range(30):
-        p = 1 / (1 + np.exp(-x @ weights))
-        gradient = x.T @ (p - true) + 1e-3 * weights
-        curvature = (x * (p * (1 - p))[:, None]).T @ x + 1e-3 * np.eye(2)
-        weights -= np.linalg.solve(curvature, gradient)
-    slope = weights[0] / spread
-    return float(centre - weights[1] / slope), float(slope)
-
-
-async def curve(toolbox: Toolbox, count: int) -> dict[str, float]:
-    """Middle and slope for `score`, and how well they tell right descriptions from wrong."""
+async def descriptions(toolbox: Toolbox, count: int) -> dict[str, float]:
+    """Middle and slope for `score`, which stand in the profile, and how often they are right."""
     rng = np.random.default_rng(4)
-    chosen = scenes(count, held_out=False, first=FIRST_SEED["calibration"] + 100_000)
+    chosen = scenes(count, held_out=False, first=FIRST + 100_000)
     pairs = [(scene, describe(scene), True) for scene in chosen]
     for scene in chosen:
         ways = edits(scene, rng)
         pairs.append((scene, describe(ways[int(rng.integers(len(ways)))].after), False))
     inputs = [ScoreInput(image=picture(scene), text=text) for scene, text, _ in pairs]
-    answers = await ask(toolbox, "score", inputs, ScoreOutput)
-    raw = np.array([answer.raw for answer in answers])
+    said = await ask(toolbox, "score", inputs, ScoreOutput)
+    raw = np.array([answer.raw for answer in said])
     true = np.array([truth for _, _, truth in pairs])
-    middle, slope = logistic(raw, true)
+    centre, spread = raw.mean(), raw.std() + 1e-9
+    x = np.stack([(raw - centre) / spread, np.ones_like(raw)], 1)
+    bend, shift = fitting.newton(x, true, np.array([fitting.SLIGHT] * 2))
+    slope = float(bend / spread)
+    middle = float(centre - shift / slope)
     return {"middle": middle, "slope": slope, "right": float(np.mean((raw > middle) == true))}
+
+
+FITS = {"ground": boxes, "vqa": answers, "classify": labels}
 
 
 def main() -> None:
     """Command line."""
-    from tools.profile import load_profile
-    from tools.toolbox import LocalToolbox
-
-    parser = argparse.ArgumentParser(description="Thresholds for the profile.")
+    parser = argparse.ArgumentParser(description="How far scores are to be believed.")
     parser.add_argument("--profile", default="miniature")
     parser.add_argument("--count", type=int, default=300, help="scenes")
     parser.add_argument(
-        "--tools", nargs="+", choices=("ground", "score"), default=["ground", "score"]
+        "--tools", nargs="+", choices=(*FITS, "score", "verifier"), help="all of them"
     )
     arguments = parser.parse_args()
-    toolbox = LocalToolbox(load_profile(arguments.profile))
-    for name in arguments.tools:
-        figure = {"ground": threshold, "score": curve}[name](toolbox, arguments.count)
-        print(name, json.dumps(asyncio.run(figure)))
+    profile = load_profile(arguments.profile)
+    chosen = arguments.tools or (*FITS, "score", "verifier")
+    given = pictures(arguments.count, FIRST)
+    alive = [name for name in FITS if name in chosen]
+    with uncalibrated(profile, alive) as toolbox:
+        found = {name: asyncio.run(FITS[name](toolbox, given)) for name in alive}
+    for name, curves in found.items():
+        print(calibration.write(weights.locate(profile.tools[name].checkpoint), curves))
+    if "score" in chosen:
+        figures = asyncio.run(descriptions(LocalToolbox(profile), arguments.count))
+        print("score, for the profile:", json.dumps(figures))
+    if "verifier" in chosen:
+        given = pictures(arguments.count // 2, FIRST + 200_000)
+        print(asyncio.run(verifier.fit(LocalToolbox(profile), given)))
 
 
 if __name__ == "__main__":

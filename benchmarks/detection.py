@@ -30,7 +30,7 @@ class Answer:
     seen: Sequence[tuple[float, Box]]
 
 
-def _hits(answer: Answer) -> list[tuple[float, bool]]:
+def hits(answer: Answer) -> list[tuple[float, bool]]:
     """Score of each find, surest first, and whether it is the first on a true box."""
     free = list(answer.truth)
     found: list[tuple[float, bool]] = []
@@ -55,7 +55,7 @@ def average_precision(answers: Sequence[Answer]) -> float | None:
 
 
 def _area(answers: Sequence[Answer]) -> float:
-    found = sorted((hit for one in answers for hit in _hits(one)), key=lambda hit: -hit[0])
+    found = sorted((hit for one in answers for hit in hits(one)), key=lambda hit: -hit[0])
     if not found:
         return 0.0
     true = np.cumsum([hit for _, hit in found])

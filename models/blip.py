@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections import defaultdict
-from collections.abc import Iterator, Sequence
+import re
+from collections.abc import Mapping, Sequence
 from functools import cache
 from typing import Any
 
@@ -12,15 +12,17 @@ import torch
 from numpy.typing import NDArray
 from transformers import BlipForConditionalGeneration, BlipForQuestionAnswering, BlipProcessor
 
-from models import weights
+from models import calibration, weights
+from models.calibration import AS_IT_IS, Curve
 from models.device import copies, network, parts, processor
 from models.errors import Unavailable
+from models.generation import Decoded, Said, of_one_length, read
 
 BATCH = 16
 CAPTION_TOKENS = 40
 ANSWER_TOKENS = 10
 
-Said = tuple[str, float]  # text, its probability 0..1
+_SIDE = re.compile(r"\b(left|right|above|below|under|over)\b", re.IGNORECASE)
 
 
 class Blip:
@@ -30,9 +32,12 @@ class Blip:
     with the captioner: the question is the beginning of the caption, "question: ... answer:".
     """
 
-    def __init__(self, model: Any, processor: Any) -> None:
+    def __init__(
+        self, model: Any, processor: Any, curves: Mapping[str, Curve] | None = None
+    ) -> None:
         self._model = model
         self._processor = processor
+        self._curves = curves or {}
         self._answers_only = isinstance(model, BlipForQuestionAnswering)
 
     def captions(self, pictures: Sequence[NDArray[np.uint8]]) -> list[Said]:
@@ -54,9 +59,7 @@ class Blip:
             )
         found: list[Said] = []
         for part in parts(pictures, BATCH):
-            texts, logs, lengths, _ = self._generate(part, None, CAPTION_TOKENS)
-            means = [float(np.exp(log / length)) for log, length in zip(logs, lengths, strict=True)]
-            found.extend(zip(texts, means, strict=True))
+            found += self._generate(part, None, CAPTION_TOKENS).each()
         return found
 
     def answers(
@@ -74,19 +77,22 @@ class Blip:
                 against each other alone.
 
         Returns:
-            The answer and its probability: of the whole sequence, or against the other word.
+            The answer and its probability: of the whole sequence, or against the other word;
+            calibrated by the kind of question where the checkpoint is.
         """
         prompts = [self._prompt(question) for question in questions]
         found: list[Said] = [("", 0.0)] * len(prompts)
-        for rows in _of_one_length(prompts):
-            texts, logs, _, first = self._generate(
+        for rows in of_one_length(prompts, BATCH):
+            made = self._generate(
                 [pictures[i] for i in rows], [prompts[i] for i in rows], ANSWER_TOKENS
             )
             for place_in, index in enumerate(rows):
+                curve = self._curves.get(kind(questions[index], yes_no[index]), AS_IT_IS)
                 if yes_no[index]:
-                    found[index] = self._weigh(first[place_in])
+                    yes = made.likelier(place_in, ("yes", "no"), self._processor.tokenizer)
+                    found[index] = _decided(float(curve(yes)))
                 else:
-                    found[index] = texts[place_in], float(np.exp(logs[place_in]))
+                    found[index] = made.texts[place_in], float(curve(made.chance(place_in)))
         return found
 
     def _prompt(self, question: str) -> list[int]:
@@ -97,27 +103,14 @@ class Blip:
         ids = self._processor.tokenizer(text, truncation=True, max_length=room)["input_ids"]
         return [int(token) for token in ids]
 
-    def _weigh(self, logits: torch.Tensor) -> Said:
-        ids = [
-            self._processor.tokenizer(word, add_special_tokens=False)["input_ids"][0]
-            for word in ("yes", "no")
-        ]
-        yes = float(logits[ids].float().softmax(-1)[0])
-        return ("yes", yes) if yes >= 0.5 else ("no", 1 - yes)
-
     @torch.inference_mode()
     def _generate(
         self,
         pictures: Sequence[NDArray[np.uint8]],
         prompts: Sequence[list[int]] | None,
         tokens: int,
-    ) -> tuple[list[str], list[float], list[int], torch.Tensor]:
-        """Decode greedily.
-
-        Returns:
-            Texts without the prompt, their log probabilities with the end token, their lengths in
-            tokens, and the logits of their first tokens, (B, V).
-        """
+    ) -> Decoded:
+        """Decode greedily."""
         inputs = self._processor.image_processor(copies(pictures), return_tensors="pt")
         words: dict[str, torch.Tensor] = {}
         if prompts is not None:
@@ -132,29 +125,23 @@ class Blip:
             return_dict_in_generate=True,
             output_logits=True,
         )
-        logits = torch.stack(output.logits, 1).float()  # (B, T, V)
-        made = output.sequences[:, -logits.shape[1] :]  # (B, T)
-        logs = logits.log_softmax(-1).gather(-1, made[..., None])[..., 0]
-        end = self._model.config.text_config.sep_token_id
-        after_end = ((made == end).cumsum(1) - (made == end).long()) > 0
-        lengths = (~after_end).sum(1)
-        texts = self._processor.tokenizer.batch_decode(made, skip_special_tokens=True)
-        return (
-            [str(text).strip() for text in texts],
-            [float(log) for log in logs.masked_fill(after_end, 0).sum(1)],
-            [int(length) for length in lengths],
-            logits[:, 0],
-        )
+        return read(output, self._processor.tokenizer, self._model.config.text_config.sep_token_id)
 
 
-def _of_one_length(prompts: Sequence[list[int]]) -> Iterator[list[int]]:
-    """Rows whose prompts have the same number of tokens: padding would stand inside the text."""
-    groups: dict[int, list[int]] = defaultdict(list)
-    for index, prompt in enumerate(prompts):
-        groups[len(prompt)].append(index)
-    for rows in groups.values():
-        for part in parts(rows, BATCH):
-            yield list(part)
+def kind(question: str, yes_no: bool) -> str:
+    """What a question is about, as far as its confidence goes; each kind has a curve of its own.
+
+    Of "yes or no" and "side" the curve is that of the belief in a yes, of "number" and "word"
+    that of the belief in the answer.
+    """
+    if yes_no:
+        return "side" if _SIDE.search(question) else "yes or no"
+    return "number" if question.strip().lower().startswith("how many") else "word"
+
+
+def _decided(yes: float) -> Said:
+    """The likelier of yes and no."""
+    return ("yes", yes) if yes >= 0.5 else ("no", 1 - yes)
 
 
 @cache
@@ -169,5 +156,5 @@ def load(checkpoint: str, device: str, dtype: str) -> Blip:
         "BlipForQuestionAnswering": BlipForQuestionAnswering,
     }
     folder = weights.expect(checkpoint, *classes)
-    kind = classes[weights.architecture(folder)]
-    return Blip(network(kind, checkpoint, device, dtype), processor(BlipProcessor, checkpoint))
+    model = network(classes[weights.architecture(folder)], checkpoint, device, dtype)
+    return Blip(model, processor(BlipProcessor, checkpoint), calibration.read(folder))

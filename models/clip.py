@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from functools import cache
 from typing import Any
 
@@ -12,7 +12,8 @@ import torch.nn.functional as F
 from numpy.typing import NDArray
 from transformers import CLIPModel, CLIPProcessor
 
-from models import weights
+from models import calibration, weights
+from models.calibration import AS_IT_IS, Curve
 from models.device import copies, network, parts, processor
 
 BATCH = 32
@@ -24,9 +25,12 @@ class Clip:
 
     speaks = True
 
-    def __init__(self, model: Any, processor: Any) -> None:
+    def __init__(
+        self, model: Any, processor: Any, curves: Mapping[str, Curve] | None = None
+    ) -> None:
         self._model = model
         self._processor = processor
+        self._curves = curves or {}
 
     @torch.inference_mode()
     def pictures(self, pictures: Sequence[NDArray[np.uint8]]) -> torch.Tensor:
@@ -67,18 +71,35 @@ class Clip:
         cosines = (self.pictures(pictures) * self.texts(texts)).sum(-1)
         return np.asarray(cosines.cpu().numpy(), dtype=np.float32)
 
+    @property
+    def knows_none(self) -> bool:
+        """Whether it was calibrated to tell that no label fits."""
+        return "fits" in self._curves
+
     def zero_shot(
         self, pictures: Sequence[NDArray[np.uint8]], labels: Sequence[Sequence[str]]
-    ) -> list[NDArray[np.float32]]:
-        """Probability of each label of each picture: per picture float32, (labels,), sum 1."""
-        scale = self._model.logit_scale.detach().float().exp()
+    ) -> list[tuple[NDArray[np.float32], float]]:
+        """Which label fits each picture, and whether any does.
+
+        Returns:
+            For each picture the probability of each label if one of them fits, float32,
+            (labels,), sum 1; and the belief that one does, 0..1: 1 where `knows_none` is not.
+        """
+        sharp = self._curves.get("label", AS_IT_IS).slope
+        scale = sharp * self._model.logit_scale.detach().float().exp()
         flat = list(dict.fromkeys(label for row in labels for label in row))
         place_of = {label: index for index, label in enumerate(flat)}
-        logits = scale * self.pictures(pictures) @ self.texts(flat).T  # (N, all labels)
-        return [
-            np.asarray(row[[place_of[label] for label in own]].softmax(-1).cpu().numpy())
-            for row, own in zip(logits, labels, strict=True)
-        ]
+        cosines = self.pictures(pictures) @ self.texts(flat).T  # (N, all labels)
+        found = []
+        for row, own in zip(cosines, labels, strict=True):
+            mine = row[[place_of[label] for label in own]]
+            chances = np.asarray((scale * mine).softmax(-1).cpu().numpy())
+            found.append((chances, self._fits(float(mine.max()))))
+        return found
+
+    def _fits(self, cosine: float) -> float:
+        """Belief that the best of all labels is true of the picture, by its cosine."""
+        return float(self._curves["fits"]((1 + cosine) / 2)) if self.knows_none else 1.0
 
 
 @cache
@@ -88,8 +109,9 @@ def load(checkpoint: str, device: str, dtype: str) -> Clip:
     Raises:
         Unavailable: it is missing, damaged, or no CLIPModel.
     """
-    weights.expect(checkpoint, "CLIPModel")
-    return Clip(network(CLIPModel, checkpoint, device, dtype), processor(CLIPProcessor, checkpoint))
+    folder = weights.expect(checkpoint, "CLIPModel")
+    model = network(CLIPModel, checkpoint, device, dtype)
+    return Clip(model, processor(CLIPProcessor, checkpoint), calibration.read(folder))
 
 
 def _vectors(output: Any) -> torch.Tensor:

@@ -12,7 +12,8 @@ from numpy.typing import NDArray
 from torchvision.ops import box_convert, box_iou, nms
 from transformers import Owlv2ForObjectDetection, Owlv2Processor
 
-from models import weights
+from models import calibration, weights
+from models.calibration import Curve
 from models.device import copies, network, parts, processor
 
 BATCH = 8
@@ -25,7 +26,7 @@ class Found(NamedTuple):
     Attributes:
         phrase: index into the phrases asked for.
         box: x0, y0, x1, y1 in pixels of the picture, x1, y1 excluded, inside the picture.
-        score: 0..1, the network's belief that the phrase is there.
+        score: 0..1, belief that the phrase is there, calibrated where the checkpoint is.
     """
 
     phrase: int
@@ -36,9 +37,10 @@ class Found(NamedTuple):
 class Owl:
     """A loaded OWLv2."""
 
-    def __init__(self, model: Any, processor: Any) -> None:
+    def __init__(self, model: Any, processor: Any, curve: Curve) -> None:
         self._model = model
         self._processor = processor
+        self._curve = curve
 
     @torch.inference_mode()
     def boxes(
@@ -66,16 +68,26 @@ class Owl:
             for row, index in enumerate(part):
                 height, width = pictures[index].shape[:2]
                 asked = len(phrases[index])
+                square = max(width, height)  # the picture was padded, right and below
                 found.append(
-                    _select(
-                        logits[row, :, :asked].sigmoid(),
-                        box_convert(boxes[row], "cxcywh", "xyxy"),
+                    select(
+                        self._believed(logits[row, :, :asked].sigmoid(), phrases[index]),
+                        box_convert(boxes[row], "cxcywh", "xyxy") * square,
                         size_wh=(width, height),
                         threshold=thresholds[index],
                         overlap=overlap,
                     )
                 )
         return found
+
+    def _believed(self, scores: torch.Tensor, phrases: Sequence[str]) -> torch.Tensor:
+        """Scores (Q, P) of phrases through the curve of each."""
+        if self._curve == calibration.AS_IT_IS:
+            return scores
+        columns = [
+            torch.from_numpy(self._curve(scores[:, i], phrase)) for i, phrase in enumerate(phrases)
+        ]
+        return torch.stack(columns, 1).float()
 
     def _forward(
         self, pictures: Sequence[NDArray[np.uint8]], phrases: Sequence[Sequence[str]]
@@ -96,7 +108,7 @@ class Owl:
         return output.logits.float().cpu(), output.pred_boxes.float().cpu()
 
 
-def _select(
+def select(
     scores: torch.Tensor,
     boxes: torch.Tensor,
     *,
@@ -104,13 +116,12 @@ def _select(
     threshold: float,
     overlap: float,
 ) -> list[Found]:
-    """Cut scores (Q, P) and boxes (Q, 4) down to what is believed, once each.
+    """Cut scores (Q, P) and boxes (Q, 4), px, down to what is believed, once each.
 
     A kept box is the mean of its neighbours weighted by score (box voting, Gidaris and Komodakis
     2015, arXiv:1505.01749): many patches see one object, each a little off.
     """
     width, height = size_wh
-    boxes = boxes * max(width, height)  # the picture was padded to a square, right and below
     boxes = torch.minimum(boxes.clamp(min=0), torch.tensor([width, height, width, height]))
     inside = (boxes[:, 2] - boxes[:, 0] >= 1) & (boxes[:, 3] - boxes[:, 1] >= 1)
     found = []
@@ -133,8 +144,9 @@ def load(checkpoint: str, device: str, dtype: str) -> Owl:
     Raises:
         Unavailable: it is missing, damaged, or of another class.
     """
-    weights.expect(checkpoint, "Owlv2ForObjectDetection")
+    folder = weights.expect(checkpoint, "Owlv2ForObjectDetection")
     return Owl(
         network(Owlv2ForObjectDetection, checkpoint, device, dtype),
         processor(Owlv2Processor, checkpoint),
+        calibration.read(folder).get("box", calibration.AS_IT_IS),
     )

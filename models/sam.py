@@ -1,4 +1,8 @@
-"""SAM: masks from boxes and clicks (Kirillov et al. 2023, arXiv:2304.02643)."""
+"""SAM: masks from boxes and clicks (Kirillov et al. 2023, arXiv:2304.02643).
+
+SAM 2.1 (Ravi et al. 2024, arXiv:2408.00714) answers the same questions; its memory of videos is
+not used.
+"""
 
 from __future__ import annotations
 
@@ -11,7 +15,7 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 from torchvision.ops import masks_to_boxes, nms
-from transformers import SamImageProcessor, SamModel
+from transformers import Sam2ImageProcessor, Sam2Model, SamImageProcessor, SamModel
 
 from models import weights
 from models.device import copies, loading, network, parts
@@ -47,7 +51,7 @@ class Sam:
     def __init__(self, model: Any, processor: Any) -> None:
         self._model = model
         self._processor = processor
-        self._kept: OrderedDict[str, torch.Tensor] = OrderedDict()
+        self._kept: OrderedDict[str, Any] = OrderedDict()
 
     def in_boxes(self, pixels: NDArray[np.uint8], key: str, boxes: Sequence[Box]) -> list[Cut]:
         """The object in each box.
@@ -98,7 +102,8 @@ class Sam:
         return _once([cut for cut in kept if cut.mask.sum() >= LEAST])
 
     @torch.inference_mode()
-    def _embedding(self, pixels: NDArray[np.uint8], key: str) -> torch.Tensor:
+    def _embedding(self, pixels: NDArray[np.uint8], key: str) -> Any:
+        """What the network made of the picture: a tensor, of SAM 2.1 one for each scale."""
         if key not in self._kept:
             inputs = self._processor(copies([pixels]), return_tensors="pt")
             values = inputs["pixel_values"].to(self._model.device, self._model.dtype)
@@ -127,6 +132,10 @@ class Sam:
         seen_height, seen_width = self._seen(pixels)
         return torch.from_numpy(places) * torch.tensor([seen_width / width, seen_height / height])
 
+    def _side(self) -> int:
+        """Side of the network's square, px."""
+        return int(self._processor.pad_size["height"])
+
     def _seen(self, pixels: NDArray[np.uint8]) -> tuple[int, int]:
         """Height and width of the picture inside the network's square."""
         height, width = pixels.shape[:2]
@@ -141,7 +150,7 @@ class Sam:
             return []
         rows = torch.arange(len(logits))
         best = logits[rows, beliefs.argmax(1)][:, None]
-        side = self._processor.pad_size["height"]
+        side = self._side()
         seen_height, seen_width = self._seen(pixels)
         whole = torch.nn.functional.interpolate(best, (side, side), mode="bilinear")
         sized = torch.nn.functional.interpolate(
@@ -151,6 +160,16 @@ class Sam:
         return [
             Cut(mask.numpy(), score) for mask, score in zip(sized[:, 0] > 0, scores, strict=True)
         ]
+
+
+class Sam2(Sam):
+    """A loaded SAM 2.1, which sees every picture stretched to its square."""
+
+    def _side(self) -> int:
+        return int(self._processor.size["height"])
+
+    def _seen(self, pixels: NDArray[np.uint8]) -> tuple[int, int]:
+        return self._side(), self._side()
 
 
 def _once(cuts: Sequence[Cut]) -> list[Cut]:
@@ -164,12 +183,18 @@ def _once(cuts: Sequence[Cut]) -> list[Cut]:
 
 @cache
 def load(checkpoint: str, device: str, dtype: str) -> Sam:
-    """Load a SamModel folder; a second call gives the same network.
+    """Load a SamModel or Sam2Model folder; a second call gives the same network.
+
+    The public SAM 2.1 folders name the class for videos, whose weights hold those for pictures.
 
     Raises:
         Unavailable: it is missing, damaged, or of another class.
     """
-    folder = weights.expect(checkpoint, "SamModel")
-    model = network(SamModel, checkpoint, device, dtype)
+    folder = weights.expect(checkpoint, "SamModel", "Sam2Model", "Sam2VideoModel")
+    if weights.architecture(folder) == "SamModel":
+        model = network(SamModel, checkpoint, device, dtype)
+        with loading(checkpoint):
+            return Sam(model, SamImageProcessor.from_pretrained(folder, local_files_only=True))
+    model = network(Sam2Model, checkpoint, device, dtype)
     with loading(checkpoint):
-        return Sam(model, SamImageProcessor.from_pretrained(folder, local_files_only=True))
+        return Sam2(model, Sam2ImageProcessor.from_pretrained(folder, local_files_only=True))

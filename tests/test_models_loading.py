@@ -39,7 +39,8 @@ def test_lower_precision_answers_nearly_alike(tiny: Path) -> None:
 
 def test_probabilities_sum_to_one_whatever_else_is_in_the_batch(tiny: Path) -> None:
     network = clip.load(str(tiny / "clip"), "cpu", "auto")
-    first, second = network.zero_shot([NOISE, NOISE], [["a", "b"], ["b", "c", "d"]])
+    (first, fits), (second, _) = network.zero_shot([NOISE, NOISE], [["a", "b"], ["b", "c", "d"]])
+    assert (fits, network.knows_none) == (1.0, False)
     assert first.sum() == pytest.approx(1)
     assert second.shape == (3,)
 

@@ -33,6 +33,7 @@ GOOD: dict[str, dict[str, Any]] = {
         ("caption", {"image": "img_gone"}, "image"),
         ("caption", {"image": None}, "image"),
         ("caption", {"picture": "x"}, "picture"),
+        ("caption", {"box": [0, 0, 61, 9]}, "not inside the picture of 60x40"),
         ("vqa", {"question": ""}, "question: .* at least 1 character"),
         ("vqa", {"question": "   "}, "question"),
         ("vqa", {"question": "a" * 1001}, "at most 1000 characters"),

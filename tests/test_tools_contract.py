@@ -39,7 +39,7 @@ CASES: dict[str, tuple[list[str], list[dict[str, Any]], dict[str, Any]]] = {
     ),
     "caption": (
         ["blip"],
-        [{"image": NOISE}, {"image": WIDE}, {"image": SLIVER}],
+        [{"image": NOISE}, {"image": WIDE, "box": [3, 4, 60.5, 20]}, {"image": SLIVER}],
         {"image": "img1"},
     ),
     "vqa": (

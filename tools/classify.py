@@ -3,31 +3,27 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING
 
-import numpy as np
 from pydantic import Field
 
+from tools import view
 from tools.base import Progress, Record, Text, Tool, share
 from tools.errors import InvalidInput
-from tools.values import Box, Image, Pixels
+from tools.values import Box, Image
+from tools.view import ViewOptions
 
 if TYPE_CHECKING:
     from models.clip import Clip
 
 
-class ClassifyOptions(Record):
+class ClassifyOptions(ViewOptions):
     """Set in the profile: how a label is worded for the network."""
 
     template: str = Field(
         "a photo of {label}",
         pattern=r"\{label\}",
         description="sentence around the label, which brings its article",
-    )
-    outside: Literal["cut", "plain"] = Field(
-        "cut",
-        description="what becomes of the picture outside a box: cut off, so that the box fills "
-        "the network's view, or painted over plain, for networks that know one scale only",
     )
 
 
@@ -41,6 +37,7 @@ class ClassifyInput(Record):
     box: Box | None = Field(
         None, description="look only here: x0, y0, x1, y1 in pixels; x1, y1 excluded"
     )
+    none: bool = Field(False, description="true to allow for the answer: none of these")
 
 
 class Labelled(Record):
@@ -56,17 +53,24 @@ class ClassifyOutput(Record):
     probabilities: tuple[Labelled, ...] = Field(description="the highest first; their sum is 1")
 
 
+NONE = "none of these"
+
+
 class Classify(Tool[ClassifyInput, ClassifyOutput]):
     """Tell which of some labels fits a picture, or the part of it inside a box, best.
 
     CLIP zero-shot, Radford et al. 2021 (arXiv:2103.00020).
 
+    Probabilities, and the one that no label fits, are calibrated where the checkpoint is.
+
     Raises:
-        InvalidInput: two labels are alike, or the box leaves the picture.
+        InvalidInput: two labels are alike, the box leaves the picture, or it may be none of
+            these and the checkpoint was not calibrated for that.
         Unavailable: the checkpoint is not on this machine.
     """
 
     name = "classify"
+    version = "2"  # calibrated; may be none of these
     input = ClassifyInput
     output = ClassifyOutput
     options_type = ClassifyOptions
@@ -79,51 +83,44 @@ class Classify(Tool[ClassifyInput, ClassifyOutput]):
         self._model = clip.load(checkpoint, device, dtype)
 
     def check(self, request: ClassifyInput) -> None:
-        twice = sorted({one for one in request.labels if request.labels.count(one) > 1})
+        labels = [*request.labels, NONE] if request.none else list(request.labels)
+        twice = sorted({one for one in labels if labels.count(one) > 1})
         if twice:
             raise InvalidInput(f"labels must differ; {twice[0]!r} is there more than once")
-        if request.box is not None:
-            x0, y0, x1, y1 = request.box
-            width, height = request.image.size_wh
-            if not (0 <= x0 < x1 <= width and 0 <= y0 < y1 <= height):
-                raise InvalidInput(
-                    f"box {request.box} is not inside the picture of {width}x{height}; "
-                    "it is x0, y0, x1, y1 in pixels"
-                )
+        view.check(request.image, request.box)
 
     def answer(
         self, requests: Sequence[ClassifyInput], progress: Progress | None
-    ) -> list[ClassifyOutput]:
+    ) -> list[ClassifyOutput | InvalidInput]:
         found = self._model.zero_shot(
-            [self._view(request) for request in requests],
+            [view.inside(one.image, one.box, self.options.outside) for one in requests],
             [[self._worded(label) for label in request.labels] for request in requests],
         )
         return [
-            ClassifyOutput(
-                probabilities=tuple(
-                    Labelled(label=label, probability=share(float(probability)))
-                    for label, probability in sorted(
-                        zip(request.labels, row, strict=True), key=lambda pair: -pair[1]
-                    )
-                )
-            )
-            for request, row in zip(requests, found, strict=True)
+            self._output(request, chances.tolist(), fits)
+            for request, (chances, fits) in zip(requests, found, strict=True)
         ]
 
-    def _view(self, request: ClassifyInput) -> Pixels:
-        if request.box is None:
-            return request.image.pixels
-        part = request.image.crop(request.box).pixels
-        if self.options.outside == "cut":
-            return part
-        x, y = int(request.box[0]), int(request.box[1])
-        inside = np.zeros(request.image.pixels.shape[:2], np.bool_)
-        inside[y : y + part.shape[0], x : x + part.shape[1]] = True
-        if inside.all():
-            return request.image.pixels
-        view = request.image.pixels.copy()
-        view[~inside] = np.median(view[~inside], axis=0)
-        return view
+    def _output(
+        self, request: ClassifyInput, chances: Sequence[float], fits: float
+    ) -> ClassifyOutput | InvalidInput:
+        if request.none and not self._model.knows_none:
+            return InvalidInput(
+                "this checkpoint was not calibrated to tell when no label fits "
+                "(benchmarks/calibrate.py does it); leave none out, or add a label such as: thing"
+            )
+        some = fits if request.none else 1.0
+        shares = {
+            label: some * chance for label, chance in zip(request.labels, chances, strict=True)
+        }
+        if request.none:
+            shares[NONE] = 1 - some
+        return ClassifyOutput(
+            probabilities=tuple(
+                Labelled(label=label, probability=share(chance))
+                for label, chance in sorted(shares.items(), key=lambda pair: -pair[1])
+            )
+        )
 
     def _worded(self, label: str) -> str:
         first = label.split()[0].lower()

@@ -13,11 +13,12 @@ from tools.selector import Selection
 from tools.values import Box, Image
 
 if TYPE_CHECKING:
-    from models.owl import Found, Owl
+    from models.detectors import Detector
+    from models.owl import Found
 
 
 class GroundOptions(Record):
-    """Set in the profile; calibrated on pictures where the phrases are absent."""
+    """Set in the profile: from what score on a box counts."""
 
     threshold: float = Field(0.25, ge=0, le=1, description="when a request names none")
     overlap: float = Field(0.5, gt=0, le=1, description="IoU above which two boxes are one")
@@ -54,26 +55,27 @@ class GroundOutput(Record):
 class Ground(Tool[GroundInput, GroundOutput]):
     """Find things named in words and give a box around each.
 
-    OWLv2, Minderer et al. 2023 (arXiv:2306.09683). Phrases do not compete: the boxes of one
-    are the same whatever else is asked. Of "the left dog" or "dog at the top" the detector looks
-    for dogs, and the one that lies so is kept.
+    OWLv2, Minderer et al. 2023 (arXiv:2306.09683), or Grounding DINO, Liu et al. 2023
+    (arXiv:2303.05499). Phrases do not compete: the boxes of one are the same whatever else is
+    asked. Of "the left dog" or "dog at the top" the detector looks for dogs, and the one that lies
+    so is kept. Scores are calibrated, by phrase, where the checkpoint is.
 
     Raises:
         Unavailable: the checkpoint is not on this machine.
     """
 
     name = "ground"
-    version = "3"  # words may choose one of the boxes
+    version = "4"  # calibrated scores
     input = GroundInput
     output = GroundOutput
     options_type = GroundOptions
     options: GroundOptions
-    _model: Owl
+    _model: Detector
 
     def load(self, checkpoint: str, device: str, dtype: str) -> None:
-        from models import owl
+        from models import detectors
 
-        self._model = owl.load(checkpoint, device, dtype)
+        self._model = detectors.load(checkpoint, device, dtype)
 
     def answer(
         self, requests: Sequence[GroundInput], progress: Progress | None

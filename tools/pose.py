@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 from pydantic import Field
 
+from tools import view
 from tools.base import Progress, Record, Tool, share
 from tools.errors import InvalidInput
 from tools.ground import Ground, GroundInput
@@ -88,13 +89,8 @@ class Pose(Tool[PoseInput, PoseOutput]):
                 "this profile names no detector for pose (parts: {ground: …}), so nobody can be "
                 "looked for; give boxes"
             )
-        width, height = request.image.size_wh
-        for x0, y0, x1, y1 in request.boxes or ():
-            if not (0 <= x0 < x1 <= width and 0 <= y0 < y1 <= height):
-                raise InvalidInput(
-                    f"box {(x0, y0, x1, y1)} is not inside the picture of {width}x{height}; "
-                    "it is x0, y0, x1, y1 in pixels"
-                )
+        for box in request.boxes or ():
+            view.check(request.image, box)
 
     def answer(self, requests: Sequence[PoseInput], progress: Progress | None) -> list[PoseOutput]:
         return [self._one(request) for request in requests]

@@ -23,6 +23,7 @@ _PLUMBING = {
     "toolbox",
     "selector",
     "values",
+    "view",
 }
 
 

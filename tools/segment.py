@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Literal
 
 from pydantic import Field
 
+from tools import view
 from tools.base import Progress, Record, Text, Tool, share
 from tools.errors import InvalidInput
 from tools.ground import Ground, GroundInput
@@ -94,13 +95,9 @@ class Segment(Tool[SegmentInput, SegmentOutput]):
                 f"labels are one for each point; got {len(request.labels)} for "
                 f"{len(request.points or ())} points"
             )
+        for box in request.boxes or ():
+            view.check(request.image, box)
         width, height = request.image.size_wh
-        for x0, y0, x1, y1 in request.boxes or ():
-            if not (0 <= x0 < x1 <= width and 0 <= y0 < y1 <= height):
-                raise InvalidInput(
-                    f"box {(x0, y0, x1, y1)} is not inside the picture of {width}x{height}; "
-                    "it is x0, y0, x1, y1 in pixels"
-                )
         for x, y in request.points or ():
             if not (0 <= x < width and 0 <= y < height):
                 raise InvalidInput(f"point {(x, y)} is not inside the picture of {width}x{height}")

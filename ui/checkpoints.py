@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Iterator
+from pathlib import Path
 from typing import Annotated, Any
 
 import typer
@@ -91,6 +92,17 @@ def pull(
         fetched.append({"checkpoint": embedded_weights.FILE, "path": str(path)})
     if as_json:
         print_json({"checkpoints": fetched})
+
+
+@app.command()
+def convert(
+    source: Annotated[Path, typer.Argument(help="A .pth file of Segment Anything or MoCo v3.")],
+    folder: Annotated[Path, typer.Argument(help="New folder, to be named in a profile.")],
+) -> None:
+    """Turn weights as their authors saved them into a folder that a profile can name."""
+    from models import originals
+
+    screen().print(f"wrote {originals.convert(source, folder)}", soft_wrap=True)
 
 
 @app.command()
