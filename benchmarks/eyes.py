@@ -17,7 +17,7 @@ from typing import Any, TypeVar
 import numpy as np
 from numpy.typing import NDArray
 
-from benchmarks import report
+from benchmarks import fitting, report
 from benchmarks.bench import Bench
 from benchmarks.detection import Answer, average_precision
 from benchmarks.graph import matches, parse
@@ -27,12 +27,13 @@ from miniature.world.splits import FIRST_SEED
 from miniature.world.vocabulary import COLOURS, OBJECTS
 from tools.base import Record
 from tools.caption import CaptionInput, CaptionOutput
-from tools.classify import ClassifyInput, ClassifyOutput
+from tools.classify import NONE, ClassifyInput, ClassifyOutput
+from tools.errors import InvalidInput
 from tools.ground import GroundInput, GroundOutput
 from tools.segment import SegmentInput, SegmentOutput
 from tools.toolbox import Toolbox
 from tools.values import Image
-from tools.vqa import VqaInput, VqaOutput
+from tools.vqa import UNSURE, VqaInput, VqaOutput
 
 BATCH = 32  # requests handed over at once
 ABSENT = 3  # phrases asked of each scene whose object is not there
@@ -94,15 +95,39 @@ async def ask(toolbox: Toolbox, name: str, inputs: Sequence[Record], kind: type[
 
 
 async def names(toolbox: Toolbox, chosen: Sequence[Scene]) -> dict[str, Any]:
-    """Zero-shot accuracy of `classify` on scenes of one object, over all names."""
+    """Zero-shot accuracy of `classify` on scenes of one object, over all names.
+
+    Where the checkpoint is calibrated for it, also how often "none of these" is said, of names
+    among which the right one is, and of those among which it is not.
+    """
     labels = tuple(OBJECTS)
     asked = [ClassifyInput(image=picture(scene), labels=labels) for scene in chosen]
     answers = await ask(toolbox, "classify", asked, ClassifyOutput)
-    right = [
-        answer.probabilities[0].label == scene.things[0].name
-        for scene, answer in zip(chosen, answers, strict=True)
-    ]
-    return {"scenes": len(chosen), "accuracy": report.share(right)}
+    best = [answer.probabilities[0] for answer in answers]
+    right = [one.label == scene.things[0].name for scene, one in zip(chosen, best, strict=True)]
+    found = {
+        "scenes": len(chosen),
+        "accuracy": report.share(right),
+        "calibration_error": fitting.error([one.probability for one in best], right),
+    }
+    for figure, within in (("none_though_there", True), ("none_as_is_right", False)):
+        found[figure] = await _none(toolbox, chosen, within=within)
+    return {name: value for name, value in found.items() if value is not None}
+
+
+async def _none(toolbox: Toolbox, chosen: Sequence[Scene], *, within: bool) -> float | None:
+    """Share of "none of these" when the right name is, or is not, among a dozen; or None."""
+    asked = []
+    for scene in chosen:
+        name = scene.things[0].name
+        rest = [one for one in OBJECTS if one != name]
+        row = (name, *rest[:11]) if within else tuple(rest[:12])
+        asked.append(ClassifyInput(image=picture(scene), labels=row, none=True))
+    try:
+        answers = await ask(toolbox, "classify", asked, ClassifyOutput)
+    except InvalidInput:
+        return None
+    return report.share([answer.probabilities[0].label == NONE for answer in answers])
 
 
 def phrases(scene: Scene, rng: np.random.Generator) -> tuple[list[str], list[str], list[str]]:
@@ -170,7 +195,11 @@ async def ground(toolbox: Toolbox, chosen: Sequence[Scene]) -> dict[str, Any]:
 
 
 async def vqa(toolbox: Toolbox, chosen: Sequence[Scene]) -> dict[str, Any]:
-    """Accuracy on three questions a scene, overall and by kind of question."""
+    """Accuracy on three questions a scene, overall and by kind; how right "unsure" is.
+
+    What it is unsure of counts as wrong. `unsure_rightly` is the share of those answers whose
+    guess would have been wrong; `calibration_error` is that of the confidence in the guess.
+    """
     rng = np.random.default_rng(2)
     asked = [(scene, one) for scene in chosen for one in questions(scene, rng, 3)]
     inputs = [VqaInput(image=picture(scene), question=one.text) for scene, one in asked]
@@ -180,7 +209,18 @@ async def vqa(toolbox: Toolbox, chosen: Sequence[Scene]) -> dict[str, Any]:
         right[one.kind].append(answer.answer.strip().lower() == one.answer)
     every = [value for values in right.values() for value in values]
     by_kind = {kind: report.share(values) for kind, values in sorted(right.items())}
-    return {"questions": len(asked), "accuracy": report.share(every), "by_kind": by_kind}
+    guessed = [answer.guess == one.answer for (_, one), answer in zip(asked, answers, strict=True)]
+    unsure = [answer.answer == UNSURE for answer in answers]
+    return {
+        "questions": len(asked),
+        "accuracy": report.share(every),
+        "by_kind": by_kind,
+        "unsure": report.share(unsure),
+        "unsure_rightly": report.share(
+            [not good for good, shy in zip(guessed, unsure, strict=True) if shy]
+        ),
+        "calibration_error": fitting.error([answer.confidence for answer in answers], guessed),
+    }
 
 
 async def caption(toolbox: Toolbox, chosen: Sequence[Scene]) -> dict[str, Any]:
