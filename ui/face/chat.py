@@ -10,7 +10,7 @@ import streamlit as st
 from agent.state import RunResult
 from agent.turns import Turn
 from tools.errors import ToolError
-from ui.face import canvas, describing, sending, timeline, welcome, workspace
+from ui.face import canvas, describing, outside, sending, timeline, welcome, workspace
 from ui.face.engine import Engine
 from ui.face.job import Job
 from ui.face.session import Session
@@ -95,6 +95,7 @@ def _turns(engine: Engine, state: Session, turns: Sequence[Turn]) -> None:
             st.markdown(turn.request)
             sent = [one for one in _looked_at(result) if one in brought and one not in shown]
             _pictures(engine, state, sent, "a picture you brought")
+            outside.warn(engine, sent)
             shown.update(sent)
         last = turn is turns[-1]
         if result is not None:

@@ -1,12 +1,14 @@
-"""Describing: what a picture shows in words, for those who do not see it."""
+"""Describing: what a picture shows in words, and whether the networks can know it."""
 
 from __future__ import annotations
 
 import logging
+from typing import Any
 
 from tools.errors import ToolError
 from tools.values import Image
 from ui.face.engine import Engine
+from ui.face.outside import is_outside
 
 log = logging.getLogger(__name__)
 
@@ -20,12 +22,18 @@ def words(engine: Engine, image: Image) -> str:
 
 
 async def _look(engine: Engine, image: Image) -> None:
-    if "caption" not in engine.toolbox.names():
+    alive = engine.toolbox.names()
+    if "caption" not in alive:
         return
-    tool = engine.toolbox.tool("caption")
     try:
-        told = await engine.toolbox.call("caption", tool.parse({"image": image}))
+        told = await _ask(engine, "caption", image=image)
+        engine.words[image.id] = told.text
+        if engine.toolbox.profile.name == "miniature" and "score" in alive:
+            fit = await _ask(engine, "score", image=image, text=told.text)
+            engine.strange[image.id] = is_outside(told.score, fit.raw)
     except ToolError as error:
         log.warning("no words for picture %s: %s", image.id[:12], error)
-        return
-    engine.words[image.id] = str(getattr(told, "text", ""))
+
+
+async def _ask(engine: Engine, name: str, **given: object) -> Any:
+    return await engine.toolbox.call(name, engine.toolbox.tool(name).parse(given))

@@ -28,6 +28,7 @@ from tools.toolbox import LocalToolbox
 from tools.values import Image
 from ui.face.job import Job
 from ui.home import cache_folder, store_folder
+from ui.remote import RemoteToolbox
 
 log = logging.getLogger(__name__)
 Given = TypeVar("Given")
@@ -50,15 +51,20 @@ class Chosen:
 class Engine:
     """Store, tools and planner of this server, and a thread in which runs go on."""
 
-    def __init__(self, profile: str, llm: str, budget_s: float) -> None:
+    def __init__(self, profile: str, llm: str, budget_s: float, server: str | None) -> None:
         self.store = Store(store_folder())
-        self.toolbox = LocalToolbox(load_profile(profile), ResultCache(cache_folder()))
+        self.toolbox: LocalToolbox | RemoteToolbox
+        if server is None:
+            self.toolbox = LocalToolbox(load_profile(profile), ResultCache(cache_folder()))
+        else:
+            self.toolbox = RemoteToolbox(server, key=os.environ.get("SIGHTLOOP_KEY"))
         self.planner = language.planner(llm)
         self.profile = profile
         self.llm = llm
         self.budget_s = budget_s
         self.jobs: dict[str, Job] = {}
         self.words: dict[str, str] = {}  # picture id to what it shows
+        self.strange: dict[str, bool] = {}  # picture id to whether it is of another world
         self._loop = asyncio.new_event_loop()
         threading.Thread(target=self._loop.run_forever, name="runs", daemon=True).start()
 
@@ -143,8 +149,8 @@ async def _follow(job: Job, stream: Stream) -> None:
 
 
 @st.cache_resource(show_spinner=False)
-def _opened(profile: str, llm: str, budget_s: float, home: str) -> Engine:
-    return Engine(profile, llm, budget_s)
+def _opened(profile: str, llm: str, budget_s: float, server: str | None, home: str) -> Engine:
+    return Engine(profile, llm, budget_s, server)
 
 
 def engine() -> Engine:
@@ -152,7 +158,8 @@ def engine() -> Engine:
     profile = os.environ.get("SIGHTLOOP_PROFILE", "miniature")
     llm = os.environ.get("SIGHTLOOP_LLM", "embedded")
     budget_s = float(os.environ.get("SIGHTLOOP_BUDGET", "60"))
-    return _opened(profile, llm, budget_s, str(store_folder()))
+    server = os.environ.get("SIGHTLOOP_SERVER")
+    return _opened(profile, llm, budget_s, server, str(store_folder()))
 
 
 def fresh_seed() -> int:
