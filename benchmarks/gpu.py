@@ -224,6 +224,8 @@ def main() -> None:
     parser.add_argument("--batch", type=int, default=4, help="pictures at once")
     parser.add_argument("--times", type=int, default=5, help="of each way; the median counts")
     given = parser.parse_args()
+    if given.size == "hub" and given.device == "auto" and not torch.cuda.is_available():
+        parser.error("no GPU here; --device cpu takes hours, --size tiny tries the benchmark out")
     found = measure(SIZES[given.size], given.device, given.batch, given.times)
     found["size"] = given.size
     print(body(found))

@@ -6,6 +6,7 @@ import importlib.metadata
 import importlib.util
 import os
 import platform
+import re
 import shutil
 import sqlite3
 import sys
@@ -67,11 +68,20 @@ def _machine() -> Iterator[Finding]:
 
 
 def _libraries() -> Iterator[Finding]:
-    for name in LIBRARIES:
-        if importlib.util.find_spec(name) is None:
-            yield Finding(name, "missing", "not installed", "pip install sightloop")
+    required = importlib.metadata.requires("sightloop") or ()
+    names = [
+        re.split(r"[^\w.-]", text, maxsplit=1)[0] for text in required if "extra ==" not in text
+    ]
+    for name in dict.fromkeys((*LIBRARIES, *names)):
+        try:
+            version = importlib.metadata.version(name)
+        except importlib.metadata.PackageNotFoundError:
+            yield Finding(
+                name, "missing", "not installed", f"`pip install {name}`, or install again"
+            )
         else:
-            yield Finding(name, "ok", importlib.metadata.version(name))
+            if name in LIBRARIES:  # the others matter only when they are missing
+                yield Finding(name, "ok", version)
     import torch
 
     if torch.cuda.is_available():
