@@ -12,7 +12,14 @@ from benchmarks import report
 from benchmarks.bench import Figure, discover, watched
 
 PLOT = "overview.svg"
-UNITS = {"_s": " s", "_ms": " ms", "_ratio": "×", "_per_s": " a second", "_mean": " s"}
+UNITS = {  # by the end of a figure's name, the first that fits
+    "_per_s": " a second",
+    "_s": " s",
+    "seconds_mean": " s",
+    "_ms": " ms",
+    "_gib": " GiB",
+    "_ratio": "×",
+}
 WIDE, LABEL, LINE = 760, 400, 18  # px: the picture, the words in it, a row of it
 
 

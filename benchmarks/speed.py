@@ -14,6 +14,7 @@ import sys
 import tempfile
 import time
 from pathlib import Path
+from resource import RUSAGE_CHILDREN, getrusage
 from typing import Any
 
 from agent import loop
@@ -34,7 +35,7 @@ BENCH = Bench(
     full="--times 5",
     quick="--times 1",
     seeds="drawing seeds 1, 2, …",
-    lower=("cold_start_to_first_call_s", "warm_picture_s", "agent_overhead"),
+    lower=("cold_start_to_first_call_s", "warm_picture_s", "agent_overhead", "cold_run_gib"),
 )
 
 
@@ -104,11 +105,13 @@ async def measure(times: int) -> dict[str, Any]:
     """All figures."""
     toolbox = LocalToolbox(load_profile("miniature"))
     start, whole = cold_run()
+    peak = getrusage(RUSAGE_CHILDREN).ru_maxrss * (1 if sys.platform == "darwin" else 1024)
     picture = await warm_picture(toolbox, times)
     spent = await overhead(toolbox, times)
     return {
         "cold_start_to_first_call_s": start,
         "cold_run_s": whole,
+        "cold_run_gib": peak / 2**30,
         "warm_picture_s": picture,
         "run_s": spent["seconds"],
         "agent_overhead": spent["overhead"],
@@ -120,6 +123,7 @@ def body(found: dict[str, Any]) -> str:
     rows = [
         ("cold start to first tool call", f"{found['cold_start_to_first_call_s']:.1f} s", "15 s"),
         ("cold run to its end", f"{found['cold_run_s']:.1f} s", ""),
+        ("most memory of that run", f"{found['cold_run_gib']:.2f} GiB", ""),
         ("warm picture of `generate`", f"{found['warm_picture_s']:.2f} s", "6 s"),
         ("agent overhead", report.percent(found["agent_overhead"]), "2%"),
         ("a whole warm run with its checks", f"{found['run_s']:.1f} s", ""),
