@@ -35,7 +35,7 @@ def _values(wanted: type[Record], request: PlanRequest, name: str) -> dict[str, 
     text, picture = " ".join(rest.split()), request.handles[-1] if request.handles else ""
     fields = {key: field for key, field in wanted.model_fields.items() if field.is_required()}
     kinds = [field.annotation for field in fields.values()]
-    known = {Image: picture, str: text}
+    known: dict[Any, str] = {Image: picture, str: text}
     if kinds.count(str) > 1 or not all(kind in known and known[kind] for kind in kinds):
         return None
     return {key: known[field.annotation] for key, field in fields.items()}
