@@ -129,7 +129,7 @@ class Embedded:
         else:
             compact = self._write(asked, request, LOOK_BACK)
         made = plan(compact, request.handles, request.tools.names(), request.sizes)
-        return held_to(request.text, made)
+        return held_to(request.text, made, follows=bool(said))
 
     def load(self) -> Model:
         """The model, fetched and loaded if it is not yet."""

@@ -24,7 +24,7 @@ from tools.base import Record
 
 SHIPPED = Path(__file__).with_name("repair_rates.json")
 KNOWN = 4.0  # tries that everything measured before this run weighs as, at most
-UNKNOWN = 0.3  # gain a try, where nobody measured anything; high enough to be tried
+UNKNOWN = 0.3  # gain a try that is believed before any; it counts as one, so that nothing is lost
 ANEW = frozenset({"generate", "layout", "control"})  # tools whose repairs draw everything again
 AT_ONCE, PLACED = "new seeds", "layout"
 """The two ways to begin: drawn from the words, and with a place for each thing."""
@@ -68,8 +68,7 @@ def shipped() -> dict[Arm, Rate]:
 
 def mean(arm: str, kind: str, learnt: Mapping[Arm, Rate]) -> float:
     """Checks that one picture of a repair mends on average, 0..1."""
-    seen = _joined(learnt.get((arm, kind), Rate()), shipped().get((arm, kind), Rate()))
-    return min(1.0, seen.gained / seen.tries) if seen.tries else UNKNOWN
+    return min(1.0, _expected(_joined(learnt.get((arm, kind), Rate()), _given((arm, kind)))))
 
 
 def crowd(things: int) -> str:
@@ -84,7 +83,7 @@ def layout_first(things: int, learnt: Mapping[Arm, Rate]) -> str:
     side, on one machine.
     """
     kind = crowd(things)
-    given = [shipped().get((arm, kind), Rate()) for arm in (AT_ONCE, PLACED)]
+    given = [_given((arm, kind)) for arm in (AT_ONCE, PLACED)]
     at_once, placed = (
         _joined(learnt.get((arm, kind), Rate()), rate)
         for arm, rate in zip((AT_ONCE, PLACED), given, strict=True)
@@ -118,12 +117,11 @@ def worth(
         alone: the same for a batch of one; other tools take their pictures one by one.
     """
     arm = (repair.arm, repair.claim.kind)
-    before = _joined(learnt.get(arm, Rate()), shipped().get(arm, Rate()))
-    expected = before.gained / before.tries if before.tries else UNKNOWN
-    weight = min(KNOWN, before.tries) or 1.0
+    before = _joined(learnt.get(arm, Rate()), _given(arm))
+    weight = min(KNOWN, before.tries + 1)
     here = [t for t in tries if t.arm == repair.arm and _concerns(t, repair)]
     tried = sum(t.pictures for t in here)
-    gain = (expected * weight + sum(t.gained for t in here)) / (weight + tried)
+    gain = (_expected(before) * weight + sum(t.gained for t in here)) / (weight + tried)
     mine = [t.seconds / t.pictures for t in tries if t.arm == repair.arm]
     slower = _slower(before, learnt)
     usual = a_picture if repair.tool == "generate" else alone
@@ -154,6 +152,16 @@ def best(
 def _concerns(tried: Try, repair: Repair) -> bool:
     """Whether a try says something about a repair: the same claim, or all drawn anew."""
     return repair.tool in ANEW or tried.claim == repair.claim.text
+
+
+def _given(arm: Arm) -> Rate:
+    """What came with the program."""
+    return shipped().get(arm, Rate())
+
+
+def _expected(seen: Rate) -> float:
+    """Gain a try: a few that gained nothing do not say that none will."""
+    return (seen.gained + UNKNOWN) / (seen.tries + 1)
 
 
 def _joined(learnt: Rate, given: Rate) -> Rate:

@@ -23,8 +23,12 @@ SEVERAL = re.compile(
 )
 
 
-def held_to(request: str, plan: Plan) -> Plan:
-    """The plan with one drawing that says all that the request claims, if its own do not."""
+def held_to(request: str, plan: Plan, *, follows: bool = False) -> Plan:
+    """The plan with one drawing that says all that the request claims, if its own do not.
+
+    Args:
+        follows: whether the request may be about what was drawn before.
+    """
     drawn = [call for call in plan.calls if call.tool == "generate"]
     gone = {call.id for call in drawn[1:]}
     if not drawn or (gone and SEVERAL.search(request.lower())):
@@ -35,6 +39,8 @@ def held_to(request: str, plan: Plan) -> Plan:
     each = [compile_checklist(f"draw {prompt}") for prompt in prompts]
     held = {claim for claims in each for claim in claims}
     asked = _certain(compile_checklist(request, ", ".join(prompts)), request, held)
+    if follows and {claim.subject for claim in held - set(asked)} - {""}:
+        return plan  # part of it was said before
     prompt = worded(asked)
     named = [{claim.subject for claim in claims if claim.subject} for claims in each]
     twice = any(one & named[0] for one in named[1:])  # one thing is told in several sentences

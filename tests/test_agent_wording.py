@@ -58,3 +58,9 @@ def test_a_drawing_that_another_call_needs_is_not_left_out() -> None:
     made = plan("a hat", "a purple hat")
     made = made.model_copy(update={"calls": (*made.calls, seen)})
     assert held_to("a hat, and it is purple", made) == made
+
+
+def test_a_follow_up_may_be_about_more_than_it_says() -> None:
+    made = plan("a fox on a blue background")
+    assert held_to("give me a different take on that", made, follows=True) == made
+    assert held_to("a koala", plan("a koala"), follows=True) == plan("a koala")
