@@ -4,20 +4,18 @@ from __future__ import annotations
 
 import base64
 import io
-import threading
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-import uvicorn
 from openai import NotFoundError, OpenAI, UnprocessableEntityError
 from PIL import Image as PIL
 
 from agent.plan import Plan
-from serving.app import build
 from serving.config import Limits
 from serving.front import Front
 from tests.agent_drawn import Classify, Generate, Ground, HereToolbox, Scripted, Vqa
+from tests.http_server import served
 
 
 @pytest.fixture
@@ -25,15 +23,8 @@ def client(tmp_path: Path) -> Iterator[OpenAI]:
     plans = [Plan(reply="I draw and look at pictures.")] * 5
     toolbox = HereToolbox(Generate, Ground, Vqa, Classify)
     front = Front(tmp_path, toolbox, Scripted(*plans), Limits.model_validate({}))
-    config = uvicorn.Config(build(front), host="127.0.0.1", port=0, log_level="error")
-    server = uvicorn.Server(config)
-    socket = config.bind_socket()
-    thread = threading.Thread(target=server.run, kwargs={"sockets": [socket]})
-    thread.start()
-    port = socket.getsockname()[1]
-    yield OpenAI(base_url=f"http://127.0.0.1:{port}/v1", api_key="none", max_retries=5)
-    server.should_exit = True
-    thread.join()
+    with served(front) as address:
+        yield OpenAI(base_url=f"{address}/v1", api_key="none", max_retries=5)
 
 
 def test_models_are_the_agent_and_the_tools(client: OpenAI) -> None:

@@ -1,4 +1,8 @@
-"""Tools in real Ray Serve replicas: one small cluster on loopback for all of these tests."""
+"""Tools in real Ray Serve replicas: one small cluster on loopback for all of these tests.
+
+Ray must be up within seconds that no setting of it changes, so a machine with nothing left to
+give cannot run these: `pytest -m serve` does, the others leave them out.
+"""
 
 from __future__ import annotations
 
@@ -30,7 +34,7 @@ from tools.retrieve import RetrieveInput, RetrieveOutput
 from tools.toolbox import LocalToolbox
 from tools.values import Image, Pixels
 
-pytestmark = pytest.mark.asyncio(loop_scope="module")
+pytestmark = [pytest.mark.serve, pytest.mark.asyncio(loop_scope="module")]
 
 DIMENSIONS = 256  # of the miniature CLIP
 PROFILE = """
