@@ -1,8 +1,9 @@
-"""Named: a call of a tool that the embedded planner was never taught, where a request names it."""
+"""Named: a call of a tool that the embedded planner was never taught, by its name."""
 
 from __future__ import annotations
 
 import re
+from collections.abc import Sequence
 from typing import Any
 
 from agent.embedded_format import FREE, ON
@@ -12,27 +13,30 @@ from tools.base import Record
 from tools.values import Image
 
 TAUGHT = {*FREE, *ON, "customize"}
+# Only what begins with the name orders the tool: "draw a mirror" does not.
+LEAD = r"\W*(?:(?:please|now|then|and|can you|could you|would you)\b\W*)*"
 
 
 def call_by_name(request: PlanRequest) -> Plan | None:
-    """One call of the tool, with the latest picture and the other words of the request.
+    """One call of the tool that a request begins with: the latest picture, the words that follow.
 
-    None where no untaught tool is named, or its arguments cannot be told from the request: it
+    None where it begins with none, or the arguments cannot be told from the request: the tool
     wants a picture and there is none, or anything but pictures and one text.
     """
-    words = re.findall(r"[a-z0-9_]+", request.text.lower())
     for name in request.tools.names():
-        if name not in TAUGHT and name in words:
-            values = _values(request.tools.tool(name).input, request, name)
+        if name in TAUGHT:
+            continue
+        if found := re.match(rf"{LEAD}{re.escape(name)}\b", request.text, re.IGNORECASE):
+            text = " ".join(request.text[found.end() :].split())
+            values = _values(request.tools.tool(name).input, request.handles, text)
             if values is not None:
                 return Plan(calls=(Call(id="c1", tool=name, input=values),))
     return None
 
 
-def _values(wanted: type[Record], request: PlanRequest, name: str) -> dict[str, Any] | None:
+def _values(wanted: type[Record], handles: Sequence[str], text: str) -> dict[str, Any] | None:
     """Every field that must be given, filled; None if one cannot be."""
-    rest = re.sub(rf"\b{re.escape(name)}\b", " ", request.text, flags=re.IGNORECASE)
-    text, picture = " ".join(rest.split()), request.handles[-1] if request.handles else ""
+    picture = handles[-1] if handles else ""
     fields = {key: field for key, field in wanted.model_fields.items() if field.is_required()}
     kinds = [field.annotation for field in fields.values()]
     known: dict[Any, str] = {Image: picture, str: text}

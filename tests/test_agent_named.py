@@ -1,4 +1,4 @@
-"""A tool that the embedded planner was never taught is called when a request names it."""
+"""A tool that the embedded planner was never taught is called by its name."""
 
 from __future__ import annotations
 
@@ -48,8 +48,8 @@ def asked(text: str, *handles: str) -> object:
     return plan and [(call.tool, call.input) for call in plan.calls]
 
 
-def test_it_gets_the_latest_picture_and_the_other_words() -> None:
-    assert asked("Mirror it, please", "img1", "img2") == [("mirror", {"image": "img2"})]
+def test_it_gets_the_latest_picture_and_the_words_that_follow() -> None:
+    assert asked("Please, mirror it", "img1", "img2") == [("mirror", {"image": "img2"})]
     assert asked("stamp hello world", "img1") == [
         ("stamp", {"image": "img1", "words": "hello world"})
     ]
@@ -58,4 +58,4 @@ def test_it_gets_the_latest_picture_and_the_other_words() -> None:
 def test_what_cannot_be_filled_is_left_to_the_model() -> None:
     assert asked("mirror it") is None
     assert asked("stamp", "img1") is None
-    assert asked("draw a dog", "img1") is None
+    assert asked("draw a mirror", "img1") is None

@@ -84,3 +84,10 @@ def test_the_doctor_says_what_is_missing_and_what_to_do(
     assert ended.code == 2
     assert "missing  tool ground" in ended.out
     assert "→" in ended.out
+
+
+def test_the_version_names_the_weights_by_their_digests(sightloop: Command) -> None:
+    shown = sightloop("--version").out.splitlines()
+    assert shown[0].startswith("sightloop ")
+    digest = weights.digest("miniature/weights/clip")
+    assert f"  {digest[:16]}  miniature/weights/clip" in shown
