@@ -149,9 +149,11 @@ async def fit(toolbox: Toolbox, given: Pictures) -> Limits:
 
     def cost(limits: Limits) -> float:
         found = rates(cases, checks(cases, limits))
-        over = max(0.0, found["false_pass"] - FALSE_PASS) / FALSE_PASS
-        over += max(0.0, found["false_fail"] - FALSE_FAIL) / FALSE_FAIL
-        return over + (1 - found["decided"]) + found["false_pass"] + found["false_fail"]
+        passed, failed = float(found["false_pass"]), float(found["false_fail"])
+        over = (
+            max(0.0, passed - FALSE_PASS) / FALSE_PASS + max(0.0, failed - FALSE_FAIL) / FALSE_FAIL
+        )
+        return over + 1 - float(found["decided"]) + passed + failed
 
     best = LIMITS
     for name, values in TRIED.items():

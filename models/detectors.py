@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Protocol
 
 import numpy as np
@@ -10,11 +10,6 @@ from numpy.typing import NDArray
 
 from models import grounding_dino, owl, weights
 from models.owl import Found
-
-KINDS = {
-    "Owlv2ForObjectDetection": owl.load,
-    "GroundingDinoForObjectDetection": grounding_dino.load,
-}
 
 
 class Detector(Protocol):
@@ -30,6 +25,12 @@ class Detector(Protocol):
     ) -> list[list[Found]]:
         """As `Owl.boxes`."""
         ...
+
+
+KINDS: dict[str, Callable[[str, str, str], Detector]] = {
+    "Owlv2ForObjectDetection": owl.load,
+    "GroundingDinoForObjectDetection": grounding_dino.load,
+}
 
 
 def load(checkpoint: str, device: str, dtype: str) -> Detector:

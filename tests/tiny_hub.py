@@ -107,7 +107,7 @@ def save_grounding_dino(folder: Path) -> None:
             vocab_size=len(vocabulary), hidden_size=32, num_hidden_layers=1,
             num_attention_heads=2, intermediate_size=64,
         ),
-        num_queries=12, encoder_layers=1, decoder_layers=1, encoder_attention_heads=2,
+        num_queries=12, encoder_layers=1, decoder_layers=2, encoder_attention_heads=2,
         decoder_attention_heads=2, encoder_ffn_dim=64, decoder_ffn_dim=64, d_model=32,
         max_text_len=16, num_feature_levels=4,
     )  # fmt: skip
@@ -124,9 +124,9 @@ def save_sam2(folder: Path) -> None:
     side = 64
     hiera = _HF.Sam2HieraDetConfig(
         hidden_size=8, num_attention_heads=1, image_size=[side, side],
-        blocks_per_stage=[1, 1, 1, 1], embed_dim_per_stage=[8, 16, 32, 64],
+        blocks_per_stage=[1, 1, 2, 1], embed_dim_per_stage=[8, 16, 32, 64],
         num_attention_heads_per_stage=[1, 1, 2, 2], window_size_per_stage=[4, 2, 2, 2],
-        global_attention_blocks=[2], window_positional_embedding_background_size=[4, 4],
+        global_attention_blocks=[3], window_positional_embedding_background_size=[4, 4],
     )  # fmt: skip
     width = {"hidden_size": 32}
     config = _HF.Sam2Config(
