@@ -168,8 +168,10 @@ def _caption(about: str, given: Mapping[str, JsonValue], output: Mapping[str, Js
 def _vqa(about: str, given: Mapping[str, JsonValue], output: Mapping[str, JsonValue]) -> str:
     sure = output.get("confidence")
     certainty = f" ({sure:.0%} sure)" if isinstance(sure, float) else ""
-    question = _short(given.get("question"))
-    return f'Asked "{question}" of {about}: {_short(output.get("answer"))}{certainty}.'
+    question, answer = _short(given.get("question")), _short(output.get("answer"))
+    if answer == "unsure" and output.get("guess"):
+        answer = f"unsure, perhaps {_short(output['guess'])}"
+    return f'Asked "{question}" of {about}: {answer}{certainty}.'
 
 
 def _ground(about: str, given: Mapping[str, JsonValue], output: Mapping[str, JsonValue]) -> str:

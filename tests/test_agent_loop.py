@@ -171,7 +171,7 @@ async def test_what_waits_for_a_drawing_gets_the_repaired_picture(store: Store) 
     result = result_of(await events_of(store, Scripted(plan), seed=0))
     asked = next(call for call in result.calls if call.id == "c2")
     assert asked.input["image"] == result.images[0].id
-    assert asked.output == {"answer": "one", "confidence": 0.95}
+    assert asked.output == {"answer": "one", "confidence": 0.95, "guess": ""}
     assert "how many bars are there?" in result.reply
 
 

@@ -240,7 +240,7 @@ async def test_the_seed_of_the_run_is_given_where_the_plan_is_silent() -> None:
 async def test_records_hold_ids_not_pixels() -> None:
     board, _, _ = await run(("c1", "vqa", {"image": "img1", "question": "is there a box?"}))
     assert board.records["c1"].input["image"] == board.pictures["img1"].id
-    assert board.records["c1"].output == {"answer": "yes", "confidence": 0.95}
+    assert board.records["c1"].output == {"answer": "yes", "confidence": 0.95, "guess": ""}
 
 
 async def test_a_cancelled_act_keeps_what_had_ended() -> None:
