@@ -14,7 +14,8 @@ from benchmarks import report
 from benchmarks.bench import Bench, Figure, discover, watched
 from tools.errors import InvalidInput, Unavailable
 
-NOISE = 1.25  # a time, ratio or count is worse from this factor on
+NOISE = 1.25  # what has no interval is worse from this factor on
+LEAST = 0.02  # and from this difference on: 0.1% of boxes on nothing is not worse than none
 Verdict = Literal["worse", "better", "same"]
 
 
@@ -109,8 +110,8 @@ def committed(name: str) -> dict[str, Any] | None:
 def compare(bench: Bench, before: Mapping[str, Any], now: Mapping[str, Any]) -> list[Change]:
     """Every figure that counts and is in both reports.
 
-    Shares are the same while their intervals overlap; what has none, while it is within NOISE.
-    Times are compared on the same hardware only.
+    Shares are the same while their intervals overlap; what has none, while it is within NOISE
+    and LEAST. Times are compared on the same hardware only.
     """
     old = {figure.path: figure for figure in watched(bench, before)}
     same_machine = before.get("hardware") == now.get("hardware")
@@ -126,8 +127,9 @@ def _verdict(before: Figure, now: Figure) -> Verdict:
         higher = now.interval[0] > before.interval[1]
         lower = now.interval[1] < before.interval[0]
     else:
-        higher = now.value > before.value * NOISE
-        lower = now.value < before.value / NOISE
+        apart = abs(now.value - before.value) > LEAST
+        higher = apart and now.value > before.value * NOISE
+        lower = apart and now.value < before.value / NOISE
     if higher == lower:
         return "same"
     return "better" if higher == (now.sign > 0) else "worse"

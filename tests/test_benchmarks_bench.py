@@ -58,6 +58,7 @@ def test_a_share_has_wilsons_interval_and_a_time_has_none() -> None:
         (held(0.5), {"all.right": "worse", "took_s": "same"}),
         (held(0.88), {"all.right": "same", "took_s": "same"}),
         (held(0.99, took=3), {"all.right": "better", "took_s": "worse"}),
+        (held(0.9, took=2.01), {"all.right": "same", "took_s": "same"}),
         (held(0.9, took=9, hardware="there"), {"all.right": "same"}),
     ],
 )

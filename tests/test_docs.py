@@ -156,6 +156,13 @@ def test_links_lead_to_files(page: Path) -> None:
         assert (page.parent / target).exists(), target
 
 
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)
+def test_files_that_are_named_exist(page: Path) -> None:
+    folders = "agent|tools|models|serving|ui|benchmarks|miniature|tests|docs|profiles"
+    named = re.findall(rf"(?<![\w/.])((?:{folders})/[\w/-]+\.\w+)", page.read_text())
+    assert [path for path in named if not (ROOT / path).exists() and "mirror" not in path] == []
+
+
 @pytest.fixture(scope="module")
 def make() -> ModuleType:
     spec = importlib.util.spec_from_file_location("docs_make", ROOT / "docs" / "make.py")
