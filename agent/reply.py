@@ -223,6 +223,13 @@ def _retrieve(about: str, given: Mapping[str, JsonValue], output: Mapping[str, J
     return f"Found for {what}: {', '.join(shown) if shown else 'nothing'}."
 
 
+def _customize(about: str, given: Mapping[str, JsonValue], output: Mapping[str, JsonValue]) -> str:
+    images = given.get("images")
+    number = len(images) if isinstance(images, list) else 0
+    learnt = f"from {number} picture{'s' if number != 1 else ''}"
+    return f"{output.get('name')} is learnt {learnt}: use that word in anything to be drawn."
+
+
 def _anything(about: str, given: Mapping[str, JsonValue], output: Mapping[str, JsonValue]) -> str:
     shown = ", ".join(f"{name} {_short(value)}" for name, value in output.items())
     return f"On {about}: {shown}."
@@ -237,6 +244,7 @@ READERS = {
     "segment": _segment,
     "ocr": _ocr,
     "retrieve": _retrieve,
+    "customize": _customize,
 }
 
 

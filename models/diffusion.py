@@ -27,21 +27,13 @@ from models.diffusion_concept import Lesson as Lesson
 from models.diffusion_concept import OnLesson
 from models.diffusion_layout import Place as Place
 from models.diffusion_pixels import Pixels
+from models.diffusion_words import Order as Order
+from models.diffusion_words import Words
 from models.errors import Unavailable
 
 OnStep = Callable[[int, Pixels | None], None]
 _PREVIEWS = 4  # in a run; each costs one decoding
 _STOCK: Any = diffusers  # untyped
-
-
-class Order(NamedTuple):
-    """One picture to draw."""
-
-    prompt: str
-    negative: str
-    seed: int
-    concepts: tuple[Concept, ...] = ()
-    """Those that the prompt names; the same for all orders of a batch."""
 
 
 class Manner(NamedTuple):
@@ -59,6 +51,7 @@ class Diffusion:
     def __init__(self, pipeline: Any) -> None:
         self._pipeline = pipeline
         self._others: dict[str, Any] = {}
+        self._words = Words(pipeline)
         self._alone = threading.Lock()  # the scheduler keeps the state of one run at a time
         self._family = (
             "StableDiffusionXL"
@@ -289,8 +282,7 @@ class Diffusion:
             pipeline = self._sharing(kind, net)
             diffusion_concept.wear(self._pipeline, orders[0].concepts)
             made = pipeline(
-                prompt=[diffusion_concept.worded(order.prompt, order.concepts) for order in orders],
-                negative_prompt=[order.negative for order in orders],
+                **self._words.told(orders),
                 # On the CPU whatever the device: a seed means the same noise everywhere.
                 generator=[torch.Generator("cpu").manual_seed(order.seed) for order in orders],
                 num_inference_steps=manner.steps,
@@ -299,7 +291,9 @@ class Diffusion:
                 callback_on_step_end=self._reporter(on_step, manner.steps),
                 **more,
             )
-        return self._safe(diffusion_pixels.decode(self._pipeline, made.images))
+        return diffusion_pixels.safe(
+            self._pipeline, diffusion_pixels.decode(self._pipeline, made.images)
+        )
 
     def _sharing(self, kind: str, net: Any) -> Any:
         """The stock pipeline of a kind, on the networks that are in memory already."""
@@ -366,21 +360,6 @@ class Diffusion:
         kept = getattr(self._pipeline.scheduler, "model_outputs", None) or [None]
         kind = str(self._pipeline.scheduler.config.get("algorithm_type", ""))
         return kept[-1] if kind.startswith("dpmsolver++") and kept[-1] is not None else latents
-
-    @torch.inference_mode()
-    def _safe(self, pictures: list[Pixels]) -> list[Pixels]:
-        """The pictures; black in place of those that the checkpoint's safety checker refuses."""
-        checker = getattr(self._pipeline, "safety_checker", None)
-        if checker is None:
-            return pictures
-        seen = self._pipeline.feature_extractor(
-            [Image.fromarray(picture) for picture in pictures], return_tensors="pt"
-        ).pixel_values.to(checker.device, checker.dtype)
-        _, refused = checker(images=[picture.copy() for picture in pictures], clip_input=seen)
-        return [
-            np.zeros_like(picture) if bad else picture
-            for picture, bad in zip(pictures, refused, strict=True)
-        ]
 
 
 @cache

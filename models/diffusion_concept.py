@@ -21,7 +21,8 @@ from torch import Tensor
 
 WORD_FILE = "learned_embeds.safetensors"
 CHANGE_FILE = "pytorch_lora_weights.safetensors"
-_LAYERS = ("to_q", "to_k", "to_v", "to_out.0", "conv1", "conv2")
+_ATTENTION = ("to_q", "to_k", "to_v", "to_out.0")
+_CONVOLUTIONS = ("conv1", "conv2")
 _ADAPTER = "learning"
 _MARK = "x"  # stands in the templates where the word goes; one token in every CLIP vocabulary
 _TEMPLATES = ("{}", "a {}", "a picture of {}", "a picture of a {}", "one {}")
@@ -53,6 +54,8 @@ class Lesson(NamedTuple):
     batch: int
     rank: int
     """Of the change of the U-Net; its file grows with it."""
+    convolutions: bool
+    """Whether they change too, for a small network that has little attention."""
     word_rate: float
     change_rate: float
     seed: int
@@ -106,9 +109,11 @@ def learn(
         lesson: how.
         on_lesson: see OnLesson.
     """
+    from diffusers.training_utils import cast_training_params
     from peft import LoraConfig  # late: it takes seconds, and only learning needs it
     from peft.utils import get_peft_model_state_dict
 
+    layers = [*_ATTENTION, *(_CONVOLUTIONS if lesson.convolutions else ())]
     wear(pipeline, ())
     unet = pipeline.unet
     table = pipeline.text_encoder.get_input_embeddings().weight
@@ -117,7 +122,8 @@ def learn(
     with torch.random.fork_rng(), torch.enable_grad():
         torch.manual_seed(lesson.seed)
         word = _beginning(pipeline.tokenizer, table, kind).float().requires_grad_()
-        unet.add_adapter(LoraConfig(r=lesson.rank, target_modules=_LAYERS), _ADAPTER)
+        unet.add_adapter(LoraConfig(r=lesson.rank, target_modules=layers), _ADAPTER)
+        cast_training_params(unet)  # to float32: smaller numbers lose the steps
         try:
             _train(pipeline, word, latents, subject, lesson, on_lesson)
             change = get_peft_model_state_dict(unet, adapter_name=_ADAPTER)

@@ -47,7 +47,7 @@ def tokens(pipeline: Any, things: Sequence[Place], *, guided: bool) -> dict[str,
         truncation=True,
         return_tensors="pt",
     ).input_ids
-    pooled = tower(ids.to(tower.device)).pooler_output
+    pooled = tower(ids.to(pipeline._execution_device)).pooler_output
     boxes = pooled.new_zeros(1, MOST, 4)
     words = pooled.new_zeros(1, MOST, pooled.shape[-1])
     there = pooled.new_zeros(1, MOST)

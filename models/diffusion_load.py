@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from math import inf
 from typing import Any
 
 import diffusers
@@ -13,6 +14,8 @@ from models import weights
 from models.device import loading, network, place, tokenizer
 from models.errors import Unavailable
 
+TO_DRAW = 2 * 2**30  # bytes that a U-Net's step takes beside the weights
+TO_DECODE = 6 * 2**30  # and that a 1024x1024 picture takes to decode
 _STOCK: Any = diffusers  # untyped
 KINDS: dict[str, Any] = {
     "StableDiffusionPipeline": _STOCK.StableDiffusionPipeline,
@@ -53,7 +56,31 @@ def pipeline(checkpoint: str, device: str, dtype: str) -> Any:
         whole(getattr(found, name), f"checkpoint {checkpoint!r}, part {name!r}")
     found.set_progress_bar_config(disable=True)
     found.unet.to(memory_format=torch.channels_last)
-    return found.to(where)
+    return settle(found, where, free(where))
+
+
+def free(where: torch.device) -> float:
+    """Bytes that a device has left; without end where nobody counts them."""
+    return torch.cuda.mem_get_info(where)[0] if where.type == "cuda" else inf
+
+
+def settle(pipeline: Any, where: torch.device, room: float) -> Any:
+    """Bring a pipeline onto its device, in less memory and more time where room is short.
+
+    Args:
+        pipeline: on the CPU.
+        where: the device.
+        room: bytes. Above the weights by TO_DECODE, pictures are decoded whole, else large ones
+            tile by tile; above by TO_DRAW all networks stay there, else they take turns.
+    """
+    networks = [part for part in pipeline.components.values() if isinstance(part, torch.nn.Module)]
+    weights = sum(value.nbytes for part in networks for value in part.parameters())
+    if room < weights + TO_DECODE:
+        pipeline.vae.enable_tiling()
+    if room >= weights + TO_DRAW:
+        return pipeline.to(where)
+    pipeline.enable_model_cpu_offload(device=where)
+    return pipeline
 
 
 def control(checkpoint: str, device: str, dtype: str) -> Any:

@@ -7,6 +7,7 @@ from typing import Any
 import numpy as np
 import torch
 from numpy.typing import NDArray
+from PIL import Image
 
 Pixels = NDArray[np.uint8]
 
@@ -21,7 +22,8 @@ def encode(pipeline: Any, picture: Pixels) -> torch.Tensor:
     """
     vae = pipeline.vae
     values = torch.from_numpy(np.array(picture)).permute(2, 0, 1)[None]
-    found = vae.encode((values.to(vae.device, vae.dtype) / 127.5) - 1)
+    values = values.to(pipeline._execution_device, vae.dtype)  # parts may wait on the CPU
+    found = vae.encode(values / 127.5 - 1)
     latents = found.latent_dist.mode() if hasattr(found, "latent_dist") else found.latents
     scaled: torch.Tensor = latents * vae.config.scaling_factor
     return scaled
@@ -32,8 +34,24 @@ def decode(pipeline: Any, latents: torch.Tensor) -> list[Pixels]:
     """Scaled latents (B, 4, h, w) to pictures, one at a time to bound memory."""
     vae = pipeline.vae
     made = []
-    for one in torch.split(latents.to(vae.dtype), 1):
+    for one in torch.split(latents.to(pipeline._execution_device, vae.dtype), 1):
         picture = vae.decode(one / vae.config.scaling_factor, return_dict=False)[0][0]
         values = (picture.float().clamp(-1, 1) + 1) * 127.5  # (3, H, W)
         made.append(values.round().to(torch.uint8).permute(1, 2, 0).cpu().numpy())
     return made
+
+
+@torch.inference_mode()
+def safe(pipeline: Any, pictures: list[Pixels]) -> list[Pixels]:
+    """The pictures; black in place of those that the checkpoint's safety checker refuses."""
+    checker = getattr(pipeline, "safety_checker", None)
+    if checker is None:
+        return pictures
+    seen = pipeline.feature_extractor(
+        [Image.fromarray(picture) for picture in pictures], return_tensors="pt"
+    ).pixel_values.to(pipeline._execution_device, checker.dtype)
+    _, refused = checker(images=[picture.copy() for picture in pictures], clip_input=seen)
+    return [
+        np.zeros_like(picture) if bad else picture
+        for picture, bad in zip(pictures, refused, strict=True)
+    ]

@@ -20,7 +20,14 @@ from tools.generate import Generate
 from tools.inpaint import Inpaint
 from tools.values import Image
 
-FAST = {"steps": 40, "batch": 2, "rank": 2, "word_rate": 0.05, "change_rate": 0.02}
+FAST = {
+    "steps": 40,
+    "batch": 2,
+    "rank": 2,
+    "convolutions": True,
+    "word_rate": 0.05,
+    "change_rate": 0.02,
+}
 
 
 @pytest.fixture(autouse=True)
@@ -55,6 +62,7 @@ def test_a_thing_is_learnt_drawn_by_name_and_forgotten(tiny: Path, checkpoint: s
     plain, word = (made(draw, prompt=f"a {name}").images[0] for name in ("dog", "zorp"))
     learn = loaded(Customize, tiny / checkpoint, **FAST)
     seen: list[int] = []
+    learnt: Any
     (learnt,) = learn.run(
         [learn.parse({"images": [thing(255), thing(90)], "name": "Zorp", "kind": "dog"})],
         lambda step, total, _: seen.append(step),

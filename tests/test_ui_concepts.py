@@ -8,6 +8,8 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
+from agent.reply import call_sentences
+from agent.state import CallRecord
 from tools import concepts
 
 
@@ -43,6 +45,15 @@ def test_concepts_are_listed_and_removed(sightloop: Callable[..., Any], tmp_path
     gone = sightloop("concepts", "remove", "rex")
     assert gone.code == 2
     assert "no concept 'rex'; there are: none" in gone.err
+
+
+def test_the_reply_says_how_to_call_what_was_learnt() -> None:
+    call = CallRecord(
+        id="c1", tool="customize", status="done", input={"images": ["a", "b"]},
+        output={"name": "rex", "first_loss": 1.2, "last_loss": 0.3, "bytes": 1_000_000},
+    )  # fmt: skip
+    (said,) = call_sentences(call, {})
+    assert said.text == "rex is learnt from 2 pictures: use that word in anything to be drawn."
 
 
 def test_a_prompt_names_a_concept_by_the_whole_word(tmp_path: Path) -> None:

@@ -31,6 +31,7 @@ class CustomizeOptions(Record):
     steps: int = Field(400, ge=1, le=5000, description="when a request names none")
     batch: int = Field(1, ge=1, le=64, description="pictures a step")
     rank: int = Field(4, ge=1, le=64, description="of the change of the U-Net")
+    convolutions: bool = Field(False, description="change them beside the attention")
     word_rate: float = Field(5e-3, gt=0, le=1, description="learning rate of the word")
     change_rate: float = Field(1e-4, gt=0, le=1, description="learning rate of the change")
 
