@@ -25,6 +25,7 @@ from ui import (
     doctor,
     index,
     launch,
+    mapping,
     mcp,
     replay,
     serve,
@@ -49,6 +50,7 @@ app.command("plan", rich_help_panel=ASK)(ask.plan)
 app.command("ui", rich_help_panel=ASK)(launch.ui)
 app.command("tool", rich_help_panel=ASK)(specialists.tool)
 app.command("tools", rich_help_panel=ASK)(specialists.tools)
+app.command("map", rich_help_panel=ASK)(mapping.map_folder)
 app.add_typer(talks.app, name="talks", rich_help_panel=KEEP)
 app.command("replay", rich_help_panel=KEEP)(replay.replay)
 app.add_typer(index.app, name="index", rich_help_panel=KEEP)
