@@ -2,8 +2,8 @@
 
     python -m benchmarks.kills --count 1000
 
-A child process carries out a request with small tools that need no weights; it is killed after a
-random time. Then the store is opened: the database must be sound, each picture must hold the
+A process carries out a request with small tools that need no weights; it is killed after a random
+time. Then the store is opened: the database must be sound, each picture must hold the
 pixels that its id names, the request must be there, and the run must go on to its end.
 """
 
@@ -11,14 +11,13 @@ from __future__ import annotations
 
 import argparse
 import asyncio
-import os
+import multiprocessing
 import random
 import signal
 import sqlite3
-import subprocess
-import sys
 import tempfile
 import time
+from multiprocessing.synchronize import Event
 from pathlib import Path
 from typing import Any
 
@@ -33,8 +32,8 @@ from tests.agent_drawn import Classify, Generate, Ground, HereToolbox, Vqa
 from tests.agent_hands import Edit, Layout
 from tools.errors import ToolError
 
-ROOT = Path(__file__).resolve().parents[1]
 REQUEST = "draw a red box to the left of a blue bar"
+SERVER = multiprocessing.get_context("forkserver")  # its children need not import anything anew
 LATEST = 0.9  # s after the child has begun to work
 BENCH = Bench(
     full="--count 1000",
@@ -62,11 +61,16 @@ class Drawing:
         return Plan(calls=(Call.model_validate({"id": "c1", "tool": "generate", "input": given}),))
 
 
-async def work(root: Path, conversation: str) -> None:
-    """What the child does until it is killed: it draws, and never gets it right."""
+def child(root: Path, conversation: str, begun: Event) -> None:
+    """What a process does until it is killed."""
+    asyncio.run(work(root, conversation, begun))
+
+
+async def work(root: Path, conversation: str, begun: Event) -> None:
+    """Draw, and never get it right."""
     store = Store(root)
     tools = HereToolbox(Wrong, Ground, Vqa, Classify)
-    print("begun", flush=True)
+    begun.set()
     stream = loop.run(
         REQUEST, toolbox=tools, planner=Drawing(), store=store, conversation=conversation
     )
@@ -76,13 +80,14 @@ async def work(root: Path, conversation: str) -> None:
 
 def killed(root: Path, conversation: str, after: float) -> bool:
     """Run a child and kill it; whether it was still at work."""
-    command = [sys.executable, "-m", "benchmarks.kills", "--child", str(root), conversation]
-    child = subprocess.Popen(command, cwd=ROOT, stdout=subprocess.PIPE, env=os.environ)
-    assert child.stdout is not None
-    child.stdout.readline()
+    begun = SERVER.Event()
+    process = SERVER.Process(target=child, args=(root, conversation, begun))
+    process.start()
+    begun.wait()
     time.sleep(after)
-    child.send_signal(signal.SIGKILL)
-    return child.wait() == -signal.SIGKILL
+    process.kill()
+    process.join()
+    return process.exitcode == -signal.SIGKILL
 
 
 async def examined(root: Path, conversation: str) -> list[str]:
@@ -134,12 +139,8 @@ def main() -> None:
     parser = argparse.ArgumentParser(description="What a kill -9 in the middle leaves.")
     parser.add_argument("--count", type=int, default=1000)
     parser.add_argument("--seed", type=int, default=0)
-    parser.add_argument("--child", nargs=2, metavar=("ROOT", "CONVERSATION"), help="internal")
     arguments = parser.parse_args()
-    if arguments.child:
-        root, conversation = arguments.child
-        asyncio.run(work(Path(root), conversation))
-        return
+    SERVER.set_forkserver_preload(["benchmarks.kills", "langgraph.graph"])
     found = measure(arguments.count, arguments.seed)
     body = (
         f"{found['kills']} kills at random moments, {found['still_at_work']} of them while the "

@@ -7,9 +7,9 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from tools.values import Image
+from tools.values import Image, Mask, load_image
 from ui.overlay import Named, boxes_over
-from ui.pictures import out_folder, write_picture
+from ui.pictures import out_folder, write_masks, write_picture
 from ui.show import arguments, output_lines, summary
 
 PICTURE = Image.from_pixels(np.full((32, 64, 3), 200, np.uint8))
@@ -79,3 +79,16 @@ def test_boxes_are_drawn_where_they_are_on_an_enlarged_picture() -> None:
 def test_a_large_picture_keeps_its_size() -> None:
     large = Image.from_pixels(np.zeros((600, 700, 3), np.uint8))
     assert boxes_over(large, []) == large
+
+
+def test_masks_are_said_in_words_and_kept_as_pictures(tmp_path: Path) -> None:
+    inside = np.zeros((32, 64), np.bool_)
+    inside[:16, :16] = True  # an eighth
+    output = {"masks": [Mask(inside).rle()], "mask": Mask(~inside).rle(), "scores": [0.9]}
+    assert "mask, 12% of the picture" in summary(output)
+    assert "mask: mask, 88% of the picture" in output_lines(output)
+    assert not any("counts" in line for line in output_lines(output))
+    files = write_masks(output, tmp_path, "mask")
+    assert [Path(file).name for file in files] == ["mask1.png", "mask2.png"]
+    first = load_image(Path(files[0])).image.pixels
+    assert ((first == 255).all(-1) == inside).all()

@@ -93,7 +93,8 @@ def run(
         files = _hand_over(result, store, folder)
         drawn = _draw_evidence(result, files, store, folder)
         for call in result.calls:
-            drawn += write_masks(call.output or {}, folder, f"{call.id}-mask")
+            masks = (call.output or {}).get("masks", [])  # not those that a change was held to
+            drawn += write_masks({"masks": masks}, folder, f"{call.id}-mask")
         report = run_report(result, files)
         if files or drawn or out is not None:
             _write_json(report, folder / "run.json")
