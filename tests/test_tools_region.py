@@ -66,6 +66,23 @@ def test_a_thin_mask_survives_shrinking() -> None:
     assert region.cut_mask(where, region.window(where, 64), 64).any(0).all()
 
 
+def test_what_is_made_is_shifted_as_its_surroundings_are_off() -> None:
+    seen = np.full((64, 64, 3), (200, 150, 100), np.uint8)
+    where = region.filled((64, 64), [(20, 16, 44, 40)])
+    made = np.full_like(seen, (212, 150, 90))
+    made[24:32, 24:32] = (10, 20, 30)
+    made[60:] = 0  # repainted, not copied: says nothing
+    found = region.matched(made, seen, where)
+    assert (found[where & (made[..., 0] == 212)] == (200, 150, 100)).all()
+    assert (found[26, 26] == (0, 20, 40)).all()
+    assert (found[~where][:, 0] <= 200).all(), "the seam is not lighter either"
+
+
+def test_a_region_that_is_everything_is_not_shifted() -> None:
+    made, seen = picture(32, 32, 1).pixels, picture(32, 32, 2).pixels
+    assert np.array_equal(region.matched(made, seen, np.ones((32, 32), np.bool_)), made)
+
+
 @pytest.mark.parametrize(
     ("mask", "boxes", "says"),
     [

@@ -109,6 +109,7 @@ class Edit(Hand[EditInput, EditOutput]):
         else:
             where = request.mask.pixels
         if where.any():
+            made = region.matched(made, seen, region.cut_mask(where, window, side))
             laid = region.lay(image, made, window, where)
         else:  # the network changed nothing that counts
             laid = region.measured(image, image, Mask(where))

@@ -81,13 +81,12 @@ def painted(
     """
     side = model.size_wh[0]
     window = region.around(where, share) if share else region.window(where, side)
-    made = model.paint(
-        order,
+    seen, painted_over = (
         region.cut(image.pixels, window, side),
         region.cut_mask(where, window, side),
-        manner=manner,
-        on_step=on_step,
     )
+    made = model.paint(order, seen, painted_over, manner=manner, on_step=on_step)
+    made = region.matched(made, seen, painted_over)
     return ChangeOutput(**region.lay(image, made, window, where)._asdict())
 
 

@@ -67,13 +67,15 @@ class Outpaint(Hand[OutpaintInput, OutpaintOutput]):
         )
         side = self._model.size_wh[0]
         window = region.window(new, side)
+        seen, empty = region.cut(canvas.pixels, window, side), region.cut_mask(new, window, side)
         made = self._model.paint(
             self.order(request.prompt, "", request.seed),
-            region.cut(canvas.pixels, window, side),
-            region.cut_mask(new, window, side),
+            seen,
+            empty,
             manner=self.manner(request),
             on_step=reports[0],
         )
+        made = region.matched(made, seen, empty)
         # no seam: it would reach into the picture that is to be kept
         return OutpaintOutput(image=region.lay(canvas, made, window, new, soft=False).image)
 

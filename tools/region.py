@@ -16,6 +16,7 @@ from tools.base import share
 from tools.errors import InvalidInput
 from tools.values import Box, Image, Mask, Pixels
 
+SHADE = 48  # of 255, in any colour
 SEAM = 64  # a seam is as wide as 1/64 of the picture's longer side, twice
 
 
@@ -142,6 +143,28 @@ def lay(
     allowed = np.zeros_like(region)
     allowed[inside] = weight[..., 0] > 0
     return measured(image, Image.from_pixels(pixels), Mask(allowed))
+
+
+def matched(made: Pixels, seen: Pixels, region: NDArray[np.bool_]) -> Pixels:
+    """What a network made, shifted by as much as what it was to keep is off.
+
+    A network gives surroundings back a shade lighter or darker, and what it paints beside them
+    too. Where they differ by more than a shade, it did not mean to keep them.
+
+    Args:
+        made: RGB, uint8, (H, W, 3).
+        seen: what it was shown, of the same size.
+        region: bool, (H, W), where it was to paint.
+    """
+    off = seen.astype(np.float32) - made
+    kept = (~region & (np.abs(off).max(2) <= SHADE)).astype(np.float32)
+    rows, columns = np.flatnonzero(region.any(1)), np.flatnonzero(region.any(0))
+    # from the middle of the region this reaches beyond its border
+    width = int(max(rows[-1] - rows[0], columns[-1] - columns[0])) * 3 // 4 + 1
+    there = mean(kept, width)
+    shift = np.stack([mean(off[..., i] * kept, width) for i in range(3)], 2)
+    shift /= np.maximum(there, np.finfo(np.float32).tiny)[..., None]
+    return np.rint(made + shift).clip(0, 255).astype(np.uint8)
 
 
 def measured(before: Image, after: Image, mask: Mask) -> Laid:
