@@ -4,8 +4,10 @@
 
 Run it after new weights of OWL, BLIP or CLIP. It writes `calibration.json` beside them, one curve
 for each kind of score, then fits the verifier's limits on the calibrated tools and writes
-`agent/verifier.json`. Half of the scenes are as drawn, half as a diffusion model draws them. What
-it comes to on other scenes is measured by `benchmarks.eyes` and `benchmarks.verifier`.
+`agent/verifier.json`. A third of the scenes are as drawn, the rest as a diffusion model draws
+them. A calibrated box is as likely right as wrong at a score of 0.5: that is the threshold to put
+into the profile, wherever the detector is used. What it comes to on other scenes is measured by
+`benchmarks.eyes` and `benchmarks.verifier`.
 """
 
 from __future__ import annotations

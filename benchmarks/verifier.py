@@ -2,8 +2,8 @@
 
     python -m benchmarks.verifier
 
-True and false claims about held-out scenes, half of them as drawn, half as a diffusion model
-draws them. The limits in `agent/verifier.json` were fitted on other scenes
+True and false claims about held-out scenes, a third of them as drawn, the rest as a diffusion
+model draws them. The limits in `agent/verifier.json` were fitted on other scenes
 (`python -m benchmarks.calibrate --tools verifier`).
 """
 
