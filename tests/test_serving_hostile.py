@@ -238,25 +238,38 @@ HEADERS = {
     f"a picture with {query}": Case("GET", f"/v1/pictures/{ID}?{query}", {}, 422)
     for query in ("side=0", "side=99999", "side=NaN", "format=svg", "format=../png")
 }
+EDITS: dict[str, tuple[dict[str, Any], int, str]] = {
+    "nothing": ({}, 422, "invalid_input"),
+    "no picture": ({"data": {"prompt": "a"}}, 422, "invalid_input"),
+    "words for a picture": ({"data": {"prompt": "a", "image": "x"}}, 422, "invalid_input"),
+    "no words": ({"files": {"image": png()}}, 422, "invalid_input"),
+    "html": (
+        {"files": {"image": ("a.png", b"<html>", "image/png")}, "data": {"prompt": "a"}},
+        422,
+        "invalid_input",
+    ),
+    "a bomb": (
+        {"files": {"image": bomb(60_000, 60_000)}, "data": {"prompt": "a"}},
+        413,
+        "too_large",
+    ),
+    "a long prompt": (
+        {"files": {"image": png()}, "data": {"prompt": "x" * 1001}},
+        422,
+        "invalid_input",
+    ),
+    "many files": ({"files": [("image", png())] * 3, "data": {"prompt": "a"}}, 400, "http"),
+    "many fields": (
+        {"files": {"image": png()}, "data": {f"f{i}": "a" for i in range(30)}},
+        400,
+        "http",
+    ),
+    "no form": ({"json": {"prompt": "a"}}, 422, "invalid_input"),
+}
 FORMS = {
-    f"an edit with {name}": Case("POST", "/v1/images/edits", send, status, code)
-    for name, send, status, code in (
-        ("nothing", {}, 422, "invalid_input"),
-        ("no picture", {"data": {"prompt": "a"}}, 422, "invalid_input"),
-        ("words for a picture", {"data": {"prompt": "a", "image": "x"}}, 422, "invalid_input"),
-        ("no words", {"files": {"image": png()}}, 422, "invalid_input"),
-        ("html", {"files": {"image": ("a.png", b"<html>", "image/png")}, "data": {"prompt": "a"}},
-         422, "invalid_input"),
-        ("a bomb", {"files": {"image": bomb(60_000, 60_000)}, "data": {"prompt": "a"}},
-         413, "too_large"),
-        ("a long prompt", {"files": {"image": png()}, "data": {"prompt": "x" * 1001}},
-         422, "invalid_input"),
-        ("many files", {"files": [("image", png())] * 3, "data": {"prompt": "a"}}, 400, "http"),
-        ("many fields", {"files": {"image": png()}, "data": {f"f{i}": "a" for i in range(30)}},
-         400, "http"),
-        ("no form", {"json": {"prompt": "a"}}, 422, "invalid_input"),
-    )
-}  # fmt: skip
+    f"an edit with {name}": Case("POST", "/v1/images/edits", *answer)
+    for name, answer in EDITS.items()
+}
 LINKS = {
     f"a picture at {url!r}": Case("POST", "/v1/chat/completions", {"json": shown(url)}, 422)
     for url in (

@@ -20,9 +20,11 @@ import httpx
 import numpy as np
 import psutil
 import pytest
+import pytest_asyncio
 
 from models import weights
 from serving.pixels import Pixels as Passage
+from serving.replica import Order
 from serving.toolbox import ServeToolbox
 from tools.edges import EdgesInput
 from tools.errors import InvalidInput, ToolError, Unavailable
@@ -60,16 +62,17 @@ class Cluster:
         self.home = home
         self.address = address
 
-    async def toolbox(self) -> ServeToolbox:
-        """A toolbox of this process, as the one in the front."""
-        import ray
+    def handles(self) -> dict[str, Any]:
+        """Of each group."""
         from ray import serve
 
-        handles: dict[str, Any] = {
-            name: serve.get_deployment_handle(name, "sightloop") for name in ("hands", "eyes")
-        }
-        node = ray.get_runtime_context().get_node_id()
-        return await ServeToolbox.connect(self.profile, handles, Passage.of_node(node, self.home))
+        return {name: serve.get_deployment_handle(name, "sightloop") for name in ("hands", "eyes")}
+
+    async def toolbox(self) -> ServeToolbox:
+        """A toolbox of this process, as the one in the front."""
+        return await ServeToolbox.connect(
+            self.profile, self.handles(), Passage.of_node(node(), self.home)
+        )
 
     def replicas(self, group: str) -> list[int]:
         """Process ids of a group's replicas."""
@@ -78,6 +81,14 @@ class Cluster:
             for process in psutil.Process().children(recursive=True)
             if process.cmdline()[:1] == [f"ray::ServeReplica:sightloop:{group}"]
         ]
+
+
+def node() -> str:
+    """The Ray node that these tests run on."""
+    import ray
+
+    found: str = ray.get_runtime_context().get_node_id()
+    return found
 
 
 def free_port() -> int:
@@ -101,7 +112,7 @@ def cluster(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Cluster]:
         yield Cluster(profile, folder, f"http://127.0.0.1:{port}")
 
 
-@pytest.fixture(scope="module")
+@pytest_asyncio.fixture(scope="module", loop_scope="module")
 async def toolbox(cluster: Cluster) -> ServeToolbox:
     return await cluster.toolbox()
 
@@ -160,17 +171,11 @@ async def test_callers_at_once_are_answered_each_his_own(toolbox: ServeToolbox) 
     assert together == alone
 
 
-async def test_pictures_travel_as_ids(cluster: Cluster, toolbox: ServeToolbox) -> None:
-    import ray
-    from ray import serve
-
-    from serving.replica import Order
-
+async def test_pictures_travel_as_ids(cluster: Cluster) -> None:
     image = picture(77, side=1024)
-    node = ray.get_runtime_context().get_node_id()
-    Passage.of_node(node, cluster.home).put(image)
-    order = Order("edges", (EdgesInput(image=image).model_dump_json(),), node, {})
-    reply = await serve.get_deployment_handle("eyes", "sightloop").run.remote(order)
+    Passage.of_node(node(), cluster.home).put(image)
+    order = Order("edges", (EdgesInput(image=image).model_dump_json(),), node(), {})
+    reply = await cluster.handles()["eyes"].run.remote(order)
     assert len(pickle.dumps(order)) < 1024
     assert len(pickle.dumps(reply)) < 1024
 
@@ -179,12 +184,13 @@ async def test_a_picture_that_is_not_on_the_node_is_sent_along(
     cluster: Cluster, toolbox: ServeToolbox, tmp_path: Path
 ) -> None:
     """As on another machine: the replica does not find it, and gives its own along."""
+    handles = cluster.handles()
     other = ServeToolbox(
         cluster.profile,
-        toolbox._handles,
+        handles,
         pixels=Passage(tmp_path / "elsewhere"),
         node="another",
-        alive={"eyes": await toolbox._handles["eyes"].alive.remote()},
+        alive={"eyes": await handles["eyes"].alive.remote()},
     )
     asked = EdgesInput(image=picture(55))
     assert await other.call("edges", asked) == await toolbox.call("edges", asked)
