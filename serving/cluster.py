@@ -10,7 +10,6 @@ from pathlib import Path
 from tools.errors import InvalidInput, Unavailable
 
 OBJECTS = 128 * 2**20  # bytes; pictures do not travel through Ray's object store
-STARTS = 3
 SPARE = 2.0  # logical cores for the front, beside those the groups ask for
 
 
@@ -28,6 +27,7 @@ def local(*, cores: float, host: str = "127.0.0.1", port: int = 8000) -> Iterato
 
     Raises:
         InvalidInput: Ray's own guard, the token between its processes, is switched off.
+        Unavailable: Ray does not start.
     """
     if os.environ.get("RAY_AUTH_MODE") == "disabled":
         raise InvalidInput(
@@ -61,28 +61,25 @@ def local(*, cores: float, host: str = "127.0.0.1", port: int = 8000) -> Iterato
 
 
 def _begin(cores: int) -> None:
-    """Start Ray; again where the machine was too busy for the seconds that Ray waits for itself.
+    """Start Ray.
 
     Raises:
-        Unavailable: it never came up.
+        Unavailable: it is not up within the seconds that Ray gives itself; no setting changes them.
     """
     import ray
 
-    for _ in range(STARTS):
-        try:
-            ray.init(
-                num_cpus=cores,
-                object_store_memory=OBJECTS,
-                include_dashboard=False,
-                log_to_driver=False,
-                configure_logging=False,
-            )
-        except Exception as error:  # Ray raises no narrower one here
-            ray.shutdown()
-            failure = error
-        else:
-            return
-    raise Unavailable(f"Ray did not start; this machine may be too busy: {failure}") from failure
+    try:
+        ray.init(
+            num_cpus=cores,
+            object_store_memory=OBJECTS,
+            include_dashboard=False,
+            log_to_driver=False,
+            configure_logging=False,
+        )
+    except Exception as error:  # Ray raises no narrower one here
+        raise Unavailable(
+            f"Ray did not start; if this machine is busy, try again when it is not: {error}"
+        ) from error
 
 
 def _token() -> None:

@@ -160,6 +160,10 @@ class Quotas:
             raise TooMuch(f"{places} runs are under way or waiting; ask again later", 2.0)
         self._inside[owner] += 1
 
+    def inside(self, owner: str) -> int:
+        """Runs that are under way or waiting."""
+        return self._inside[owner]
+
     def leave(self, owner: str, seconds: float) -> None:
         """Give the place back and count what the run used."""
         self._inside[owner] -= 1
