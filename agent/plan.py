@@ -20,7 +20,6 @@ from tools.toolbox import Toolbox
 from tools.values import Image
 
 AnyTool = Tool[Any, Any]
-HANDLE = re.compile(r"img\d+")
 CALL_ID = re.compile(r"[A-Za-z][A-Za-z0-9_]{0,31}")
 
 

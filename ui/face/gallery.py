@@ -14,7 +14,6 @@ from ui.face.engine import Engine
 from ui.face.session import Session
 
 MOST = 48
-ACROSS = 6
 
 
 class Shelved(NamedTuple):
