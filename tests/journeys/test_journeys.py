@@ -54,7 +54,7 @@ def test_a_part_of_a_picture_is_marked_and_replaced(
     say(page, "what is in this picture?", scene_file)
     answered(page, 1)
     clicks = "segment" in server.alive
-    page.get_by_role("button", name="Click it" if clicks else "Paint it").click()
+    page.get_by_role("radio", name="Click it" if clicks else "Paint it").click()
     canvas = page.get_by_role("application")
     frame = canvas.bounding_box()
     assert frame is not None

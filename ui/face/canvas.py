@@ -64,20 +64,20 @@ def show(engine: Engine, state: Session, image: Image, label: str) -> None:
 
 def ways(state: Session) -> None:
     """The buttons that choose how to mark."""
+    key = f"way{state.looks}"
     st.segmented_control(
-        "Mark a part",
+        "Mark a part of it",
         list(WAYS),
         format_func=WAYS.__getitem__,
-        key="way",
-        default=state.marking,
+        key=key,
         on_change=_choose,
-        args=(state,),
+        args=(state, key),
         width="stretch",
     )
 
 
-def _choose(state: Session) -> None:
-    state.marking, state.marks, state.claim = st.session_state["way"], Marks(), None
+def _choose(state: Session, key: str) -> None:
+    state.marking, state.marks, state.claim = st.session_state[key], Marks(), None
 
 
 def _forget(state: Session) -> None:

@@ -19,7 +19,10 @@ def show(engine: Engine, state: Session, handle: str, identity: str, checks: lis
     talk = state.conversation
     assert talk is not None
     if checks:
-        st.caption("Click a check to see what it stands on.")
+        passed = sum(check.verdict == "pass" for check in checks)
+        st.caption(
+            f"**{passed} of {len(checks)} checks pass.** Click one to see what it stands on."
+        )
     else:
         st.caption("Nothing was checked on this picture. Add a claim below, then check it.")
     for number, check in enumerate(checks):

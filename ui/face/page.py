@@ -10,7 +10,7 @@ from ui.face.engine import engine
 from ui.face.session import session
 
 STYLE = """<style>
-.block-container {padding-top: 4.5rem; padding-bottom: 6rem; max-width: 84rem}
+.block-container {padding-top: 4.5rem; padding-bottom: 2rem; max-width: 84rem}
 [data-testid="stChatMessage"] {padding: .6rem .2rem}
 img {border-radius: .5rem}
 [data-testid="stBaseButton-tertiary"], [data-testid="stBaseButton-tertiary"] div {
@@ -18,11 +18,11 @@ img {border-radius: .5rem}
 [data-testid="stCaptionContainer"], [data-testid="stImageCaption"] {opacity: 1; color: inherit}
 [data-testid="stCaptionContainer"] p, [data-testid="stImageCaption"] p {color: inherit}
 [data-testid="stMain"] h1 {font-size: 2.1rem !important}
-[data-testid="stMain"] :is(h2, h3) {font-size: 1.25rem !important; padding: .6rem 0 .2rem}
+[data-testid="stMain"] :is(h2, h3) {font-size: 1.25rem !important; padding: .8rem 0 .6rem}
 [data-testid="stMain"] h4 {font-size: 1rem !important; padding: .4rem 0 0}
 @media (min-width: 641px) {
-  .st-key-work {position: sticky; top: 4rem; max-height: calc(100vh - 11rem); overflow-y: auto;
-    scrollbar-gutter: stable; padding: 4px}
+  [data-testid="stColumn"]:has(.st-key-work) {position: sticky; top: 4rem; align-self: flex-start}
+  .st-key-work {max-height: calc(100vh - 14rem); overflow-y: auto; padding: 4px}
 }
 @media (max-width: 640px) {
   .block-container {padding-left: .8rem; padding-right: .8rem}

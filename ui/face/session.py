@@ -41,6 +41,7 @@ class Session:
         problem: what was wrong with it, in words.
         marks: on the picture in the workspace; they go with the next request.
         marking: how the next mark is made: click, box or brush; None is not at all.
+        looks: how often something else came into view; what was chosen by hand begins anew.
         reveal: key of what is to be scrolled to, once.
     """
 
@@ -51,6 +52,7 @@ class Session:
     problem: str = ""
     marks: Marks = field(default_factory=Marks)
     marking: str | None = None
+    looks: int = 0
     reveal: str = ""
 
     def open(self, conversation: str | None) -> None:
@@ -65,7 +67,8 @@ class Session:
 
     def look_at(self, picture: str | None) -> None:
         """Put another picture into the workspace; what was marked on the last one is gone."""
-        self.picture, self.claim, self.marks, self.marking = picture, None, Marks(), None
+        self.picture, self.claim = picture, None
+        self._unmark()
 
     def show(self, picture: str) -> None:
         """Put a picture into the workspace and scroll there."""
@@ -81,7 +84,11 @@ class Session:
     def choose(self, claim: str) -> None:
         """Show what a claim stands on, or no longer."""
         self.claim = None if self.claim == claim else claim
-        self.marking = None
+        self._unmark()
+
+    def _unmark(self) -> None:
+        self.marks, self.marking = Marks(), None
+        self.looks += 1
 
 
 def session(engine: Engine) -> Session:

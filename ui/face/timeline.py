@@ -13,7 +13,7 @@ from ui.show import summary
 
 SIGNS = {"done": "✅", "failed": "❌", "skipped": "⏭️", "cancelled": "⏹️"}
 PREVIEW = 220  # px
-EVERY = 0.5  # s between looks at a running job
+EVERY = 1.0  # s between looks at a running job
 
 
 @st.fragment(run_every=EVERY)

@@ -34,7 +34,7 @@ def show(engine: Engine, state: Session) -> None:
         return
     _picture(engine, state, picture, handle, checks)
     canvas.ways(state)
-    looks, history, made = st.tabs([_passed(checks), "Versions", "Recipe"])
+    looks, history, made = st.tabs(["Checks", "Versions", "Recipe"])
     with looks:
         checklist.show(engine, state, handle, identity, checks)
     with history:
@@ -57,11 +57,6 @@ def _picture(
         over = boxes_over(picture, evidence_boxes(picture.id, mine))
     caption = f"{words} · {picture.width}×{picture.height} pixels"
     st.image(canvas.source(over), width="stretch", alt=words, caption=caption)
-
-
-def _passed(checks: list[Check]) -> str:
-    passed = sum(check.verdict == "pass" for check in checks)
-    return f"Checks {passed}/{len(checks)}" if checks else "Checks"
 
 
 def checks_of(turns: tuple[Turn, ...], identity: str) -> list[Check]:
