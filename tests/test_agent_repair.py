@@ -11,6 +11,7 @@ import pytest
 
 from agent import loop, rates
 from agent.arranging import arrange, free_box
+from agent.budget import Budget
 from agent.checklist import Claim, compile_checklist
 from agent.drawing import Candidate, Drawing, Try
 from agent.events import Done, Event, Repair, Repaired
@@ -360,6 +361,7 @@ async def test_the_first_batch_is_as_large_as_pays(
     order = Order(request="a red box", budget_s=seconds)
     work = Work(order, tools, Scripted(), store, None)
     work.open((), None)
+    work.run.budget = Budget(seconds, clock=lambda: 0.0)  # however busy the machine is
     work.run.budget.timings = {"draw": Timing().plus(1, 1.5).plus(4, 3.0)}
     work.run.learnt = {
         (arm, "colour"): Rate(tries=10, gained=10 * gained, seconds=10)
