@@ -63,7 +63,7 @@ def test_a_suggestion_is_drawn_and_its_checks_are_shown(face: Open) -> None:
     labels = [button.label for button in page.button]
     assert any("there is an apple" in label for label in labels)
     assert "Undo" in labels
-    assert "Again with this seed" in labels
+    assert "This seed" in labels
 
 
 def test_a_picture_in_the_input_can_be_asked_about(face: Open) -> None:

@@ -44,7 +44,7 @@ def boxes_over(image: Image, boxes: Sequence[Named]) -> Image:
     """The picture, enlarged if it is small, with each box in the ink of its name."""
     scale = max(1, -(-LEAST_SIDE // max(image.size_wh)))
     width, height = image.width * scale, image.height * scale
-    canvas = image.to_pil().resize((width, height), PIL.Resampling.NEAREST)
+    canvas = image.to_pil().resize((width, height), PIL.Resampling.BICUBIC)
     pen = ImageDraw.Draw(canvas)
     font = ImageFont.load_default(LETTERS)
     names = list(dict.fromkeys(each.name.rpartition(" ")[0] for each in boxes))

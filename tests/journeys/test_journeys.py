@@ -83,14 +83,14 @@ def test_edits_are_undone_and_branched(page: Page, snap: Snap, scene_file: Path)
     answered(page, 2)
     page.get_by_role("tab", name="Versions").click()
     page.get_by_role("button", name="Undo").click()
-    expect(page.get_by_role("button", name="img3 · upscale")).to_have_attribute("title", "undone")
+    expect(page.get_by_role("button", name="img3 · upscale")).to_have_attribute("class", "undone")
     page.get_by_role("button", name="img2 · replace").click()
     settle(page)
     snap("versions")
     accessible(page)
     page.get_by_role("button", name="Redo").click()
     expect(page.get_by_role("button", name="img3 · upscale")).not_to_have_attribute(
-        "title", "undone"
+        "class", "undone"
     )
     before = page.url
     page.get_by_role("button", name="img2 · replace").click()

@@ -17,9 +17,9 @@ img {border-radius: .5rem}
   justify-content: flex-start; text-align: left}
 [data-testid="stCaptionContainer"], [data-testid="stImageCaption"] {opacity: 1; color: inherit}
 [data-testid="stCaptionContainer"] p, [data-testid="stImageCaption"] p {color: inherit}
-[data-testid="stMain"] h1 {font-size: 2.1rem !important}
-[data-testid="stMain"] :is(h2, h3) {font-size: 1.25rem !important; padding: .8rem 0 .6rem}
-[data-testid="stMain"] h4 {font-size: 1rem !important; padding: .4rem 0 0}
+.block-container h1 {font-size: 2.1rem !important}
+.block-container :is(h2, h3) {font-size: 1.25rem !important; padding: .8rem 0 .6rem}
+.block-container h4 {font-size: 1rem !important; padding: .4rem 0 0}
 @media (min-width: 641px) {
   [data-testid="stColumn"]:has(.st-key-work) {position: sticky; top: 4rem; align-self: flex-start}
   .st-key-work {max-height: calc(100vh - 14rem); overflow-y: auto; padding: 4px}

@@ -89,7 +89,7 @@ def _again(engine: Engine, state: Session, origin: Origin, names: Mapping[str, s
         prompt = st.text_input("Words", value=str(origin.input["prompt"]))
         seed = st.number_input("Seed", min_value=0, max_value=2**31, value=(origin.seed or 0) + 1)
         this, dice = st.columns(2)
-        same = this.form_submit_button("Again with this seed", width="stretch")
+        same = this.form_submit_button("This seed", width="stretch")
         other = dice.form_submit_button("Surprise me", width="stretch")
     if same or other:
         chosen = fresh_seed() if other else int(seed)

@@ -24,7 +24,7 @@ export default function ({ data, parentElement, setTriggerValue }) {
     made.append(picture, words);
     made.className = node.undone ? "undone" : "";
     made.setAttribute("aria-pressed", node.chosen);
-    if (node.undone) made.title = "undone";
+    if (node.undone) made.title = "undone: press Redo to get it back";
     made.onclick = () => setTriggerValue("chosen", node.name);
     buttons.set(node.name, made);
     return made;
