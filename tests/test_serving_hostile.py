@@ -370,7 +370,7 @@ def test_what_belongs_to_another_key_is_not_there(tmp_path: Path) -> None:
             ("POST", "/v1/tools/ground", {"image": picture, "phrases": ["box"]}, 422),
         ]
         for method, path, body, status in asked:
-            sent = {"json": body} if body else {}
+            sent: dict[str, Any] = {"json": body} if body else {}
             assert client.request(method, path, headers=other, **sent).status_code == status, path
         assert client.get(f"/v1/pictures/{picture}", headers=one).status_code == 200
         assert client.get(run["events"], headers=one).status_code == 200
