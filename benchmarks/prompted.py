@@ -21,6 +21,7 @@ from typing import Any
 from agent.store import Store
 from benchmarks import arms, report
 from tools.base import Record
+from tools.errors import ToolError
 from tools.toolbox import Toolbox
 from tools.values import Image
 
@@ -156,12 +157,15 @@ def main(name: str, title: str, read: Callable[[Path], list[Item]]) -> None:
     parser.add_argument("--limit", type=int, help="only so many prompts, spread over the file")
     parser.add_argument("--out", type=Path, help="folder of pictures and results")
     arguments = parser.parse_args()
-    items = read(arguments.file)
-    if arguments.limit is not None:
-        items = items[:: max(1, len(items) // arguments.limit)][: arguments.limit]
-    out = arguments.out or OUT / f"{name}-{arguments.profile}"
-    toolbox = LocalToolbox(load_profile(arguments.profile))
-    lines = asyncio.run(measure(items, arguments.n, toolbox, out))
+    out = arguments.out or OUT / f"{name}-{arguments.profile}-n{arguments.n}"
+    try:
+        items = read(arguments.file)
+        if arguments.limit is not None:
+            items = items[:: max(1, len(items) // arguments.limit)][: arguments.limit]
+        toolbox = LocalToolbox(load_profile(arguments.profile))
+        lines = asyncio.run(measure(items, arguments.n, toolbox, out))
+    except (ToolError, OSError) as error:
+        parser.error(str(error))
     toolbox.close()
     found = {"profile": arguments.profile, "n": arguments.n, **figures(lines)}
     print(body(found, out))

@@ -117,3 +117,12 @@ def test_a_file_of_another_kind_is_refused(tmp_path: Path) -> None:
         geneval.read(file)
     with pytest.raises(InvalidInput, match="no column item_id"):
         dsg.read(file)
+
+
+def test_what_is_wrong_with_a_file_is_said_in_one_line(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setattr("sys.argv", ["geneval", "--file", str(tmp_path / "gone.jsonl")])
+    with pytest.raises(SystemExit, match="2"):
+        prompted.main("geneval", "GenEval prompts", geneval.read)
+    assert "gone.jsonl" in capsys.readouterr().err.splitlines()[-1]
