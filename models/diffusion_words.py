@@ -28,14 +28,17 @@ class Words:
 
     def __init__(self, pipeline: Any) -> None:
         self._pipeline = pipeline
-        self._two_encoders = hasattr(pipeline, "text_encoder_2")
+        # two encoders pool their words beside; InstructPix2Pix has no way to read words alone
+        self._readable = hasattr(pipeline, "encode_prompt") and not hasattr(
+            pipeline, "text_encoder_2"
+        )
         self._known: dict[str, Tensor] = {}
 
     def told(self, orders: Sequence[Order]) -> dict[str, Any]:
         """What orders say, as arguments of any pipeline on the same networks."""
         said = [worded(order.prompt, order.concepts) for order in orders]
         unsaid = [order.negative for order in orders]
-        if self._two_encoders:  # their states go together with pooled ones
+        if not self._readable:
             return {"prompt": said, "negative_prompt": unsaid}
         return {
             "prompt_embeds": torch.cat([self._read(text) for text in said]),
