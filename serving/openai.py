@@ -21,6 +21,21 @@ from tools.drawing import LAST_SEED
 from tools.errors import InvalidInput, Unavailable
 
 AGENT = "sightloop"
+EDIT = {
+    "required": True,
+    "content": {
+        "multipart/form-data": {
+            "schema": {
+                "type": "object",
+                "required": ["image", "prompt"],
+                "properties": {
+                    "image": {"type": "string", "format": "binary"},
+                    "prompt": {"type": "string", "minLength": 1, "maxLength": 1000},
+                },
+            }
+        }
+    },
+}  # the form is read by hand, so that it is bounded; this is how it is described
 
 
 class Loose(BaseModel):
@@ -112,7 +127,7 @@ def add(app: FastAPI, front: Front) -> None:
             ids = output.model_dump(mode="json").get("images", [])
         return {"created": int(time.time()), "data": [_picture(front, owner, i) for i in ids]}
 
-    @app.post("/v1/images/edits", response_model=None)
+    @app.post("/v1/images/edits", response_model=None, openapi_extra={"requestBody": EDIT})
     async def edits(owner: Owner, request: Request) -> dict[str, Any]:
         """A picture changed as the words say."""
         tool = front.toolbox.tool("edit")

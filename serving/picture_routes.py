@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import io
-from typing import Annotated, Literal
+from typing import Annotated, Any, Literal, get_args
 
 from fastapi import FastAPI, Query, Request, Response
 
@@ -17,6 +17,10 @@ from tools.errors import InvalidInput
 from tools.values import Image
 
 Format = Literal["png", "jpeg", "webp"]
+_BYTES = {"schema": {"type": "string", "format": "binary"}}
+FILES: dict[int | str, dict[str, Any]] = {
+    200: {"content": {f"image/{kind}": _BYTES for kind in get_args(Format)}}
+}
 
 
 class Uploaded(Record):
@@ -29,7 +33,7 @@ class Uploaded(Record):
 
 def add(app: FastAPI, front: Front) -> None:
     """Add the routes to an application."""
-    body = {"content": {"image/*": {"schema": {"type": "string", "format": "binary"}}}}
+    body = {"content": {"image/*": _BYTES}}
 
     @app.post("/v1/pictures", status_code=201, openapi_extra={"requestBody": body})
     async def upload(request: Request, owner: Owner) -> Uploaded:
@@ -38,7 +42,7 @@ def add(app: FastAPI, front: Front) -> None:
         identity = await asyncio.to_thread(front.upload, owner, image)
         return Uploaded(id=identity, width=image.width, height=image.height)
 
-    @app.get("/v1/pictures/{identity}", response_class=Response)
+    @app.get("/v1/pictures/{identity}", response_class=Response, responses=FILES)
     async def picture(
         owner: Owner,
         identity: str,

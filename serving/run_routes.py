@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import json
 from collections.abc import AsyncIterator
-from typing import Annotated
+from typing import Annotated, Any
 
 from fastapi import FastAPI, Header
 from fastapi.responses import StreamingResponse
@@ -17,6 +17,10 @@ from serving.jobs import Job
 from serving.owner import Owner
 from tools.base import Record
 from tools.errors import InvalidInput
+
+STREAM: dict[int | str, dict[str, Any]] = {
+    200: {"content": {"text/event-stream": {"schema": {"type": "string"}}}}
+}
 
 
 class Accepted(Record):
@@ -64,7 +68,7 @@ def add(app: FastAPI, front: Front) -> None:
         """Stop a run; what was drawn by then is kept."""
         return front.jobs.cancel(owner, _job(front, owner, identity).id)
 
-    @app.get("/v1/runs/{identity}/events", response_class=StreamingResponse)
+    @app.get("/v1/runs/{identity}/events", response_class=StreamingResponse, responses=STREAM)
     async def events(
         owner: Owner,
         identity: str,
