@@ -160,10 +160,12 @@ class Store(Conversations, Counts):
             InvalidInput: there is no such picture.
         """
         placed: dict[str, Kept] = {}
+        begun: set[str] = set()  # an edit there and back makes a picture its own ancestor
 
         def visit(one: str) -> None:
-            if one in placed:
+            if one in begun:
                 return
+            begun.add(one)
             kept = self._kept(one)
             for origin in kept.origins:
                 for parent in origin.parents:
