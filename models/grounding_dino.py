@@ -17,7 +17,8 @@ from torchvision.ops import box_convert
 from transformers import GroundingDinoForObjectDetection, GroundingDinoProcessor
 
 from models import weights
-from models.device import copies, network, parts, processor
+from models.device import copies, network, processor
+from models.generation import of_one_length
 from models.owl import Found, select
 
 BATCH = 4
@@ -39,53 +40,55 @@ class GroundingDino:
         overlap: float,
     ) -> list[list[Found]]:
         """Find each phrase by itself; arguments and answers as those of `Owl.boxes`."""
-        asked = [(i, j) for i, row in enumerate(phrases) for j in range(len(row))]
-        found: list[list[Found]] = [[] for _ in pictures]
-        for part in parts(asked, BATCH):
-            scores, boxes = self._forward(
-                [pictures[i] for i, _ in part], [phrases[i][j] for i, j in part]
-            )
-            for (i, j), belief, near in zip(part, scores, boxes, strict=True):
-                height, width = pictures[i].shape[:2]
-                kept = select(
-                    belief[:, None],
-                    box_convert(near, "cxcywh", "xyxy")
-                    * torch.tensor([width, height, width, height]),
-                    size_wh=(width, height),
-                    threshold=thresholds[i],
-                    overlap=overlap,
-                )
-                found[i] += [one._replace(phrase=j) for one in kept]
-        return [sorted(row, key=lambda one: -one.score) for row in found]
+        found = []
+        for picture, row, threshold in zip(pictures, phrases, thresholds, strict=True):
+            height, width = picture.shape[:2]
+            sides = torch.tensor([width, height, width, height])
+            ids = self._read(row)
+            kept: list[Found] = []
+            for part in of_one_length(ids, BATCH):
+                scores, boxes = self._forward(picture, [ids[j] for j in part])
+                for j, belief, near in zip(part, scores, boxes, strict=True):
+                    mine = select(
+                        belief[:, None],
+                        box_convert(near, "cxcywh", "xyxy") * sides,
+                        size_wh=(width, height),
+                        threshold=threshold,
+                        overlap=overlap,
+                    )
+                    kept += [one._replace(phrase=j) for one in mine]
+            found.append(sorted(kept, key=lambda one: -one.score))
+        return found
+
+    def _read(self, phrases: Sequence[str]) -> list[list[int]]:
+        """Tokens of each phrase, as a sentence of its own."""
+        sentences = [f"{phrase.lower().strip(' .')}." for phrase in phrases]
+        length = self._model.config.max_text_len
+        read = self._processor.tokenizer(sentences, truncation=True, max_length=length)
+        return [[int(token) for token in one] for one in read["input_ids"]]
 
     @torch.inference_mode()
     def _forward(
-        self, pictures: Sequence[NDArray[np.uint8]], phrases: Sequence[str]
+        self, picture: NDArray[np.uint8], phrases: Sequence[Sequence[int]]
     ) -> tuple[torch.Tensor, torch.Tensor]:
         """Scores (B, Q) and boxes (B, Q, 4), cxcywh in parts of the picture.
 
         A query's score for a phrase is that of the word it fits best, as in the paper's code.
+        Phrases are of one length and about one picture: what is padded would sway the answers.
         """
         tokenizer = self._processor.tokenizer
-        words = tokenizer(
-            [f"{phrase.lower().strip(' .')}." for phrase in phrases],
-            padding=True,
-            truncation=True,
-            max_length=self._model.config.max_text_len,
-            return_tensors="pt",
-            return_special_tokens_mask=True,
-        ).to(self._model.device)
-        dot = tokenizer.convert_tokens_to_ids(".")
-        meant = (words["special_tokens_mask"] == 0) & (words["input_ids"] != dot)
-        seen = self._processor.image_processor(copies(pictures), return_tensors="pt")
+        words = torch.tensor(phrases, device=self._model.device)
+        marks = [*tokenizer.all_special_ids, tokenizer.convert_tokens_to_ids(".")]
+        meant = ~torch.isin(words, torch.tensor(marks, device=words.device))
+        seen = self._processor.image_processor(copies([picture]), return_tensors="pt")
+        values = seen["pixel_values"].to(self._model.device, self._model.dtype)
         output = self._model(
-            pixel_values=seen["pixel_values"].to(self._model.device, self._model.dtype),
-            pixel_mask=seen["pixel_mask"].to(self._model.device),
-            input_ids=words["input_ids"],
-            token_type_ids=torch.zeros_like(words["input_ids"]),
-            attention_mask=words["attention_mask"],
+            pixel_values=values.expand(len(words), -1, -1, -1),
+            input_ids=words,
+            token_type_ids=torch.zeros_like(words),
+            attention_mask=torch.ones_like(words),
         )
-        fits = output.logits[..., : meant.shape[1]].float().sigmoid()  # (B, Q, tokens)
+        fits = output.logits[..., : words.shape[1]].float().sigmoid()  # (B, Q, tokens)
         scores = fits.masked_fill(~meant[:, None], 0).amax(-1)
         return scores.cpu(), output.pred_boxes.float().cpu()
 

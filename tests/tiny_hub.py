@@ -108,7 +108,7 @@ def save_grounding_dino(folder: Path) -> None:
             num_attention_heads=2, intermediate_size=64,
         ),
         num_queries=12, encoder_layers=1, decoder_layers=2, encoder_attention_heads=2,
-        decoder_attention_heads=2, encoder_ffn_dim=64, decoder_ffn_dim=64, d_model=32,
+        decoder_attention_heads=2, encoder_ffn_dim=64, decoder_ffn_dim=64, d_model=64,
         max_text_len=16, num_feature_levels=4,
     )  # fmt: skip
     torch.manual_seed(0)
