@@ -58,11 +58,12 @@ def _say(engine: Engine, state: Session, *, working: bool) -> None:
 
 def _job(engine: Engine, state: Session, job: Job) -> None:
     if not job.ended:
-        with st.chat_message("user"):
-            st.markdown(job.request)
-            for image in job.images:
-                st.image(canvas.source(image), width=WIDTH, alt="a picture you brought")
-        timeline.live(job)
+        with st.container(key="now"):
+            with st.chat_message("user"):
+                st.markdown(job.request)
+                for image in job.images:
+                    st.image(canvas.source(image), width=WIDTH, alt="a picture you brought")
+            timeline.live(job)
     elif job.error:
         with st.chat_message("assistant"):
             st.error(job.error)
