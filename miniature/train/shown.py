@@ -20,7 +20,7 @@ from miniature.world.scene import CANVAS, Scene, boxes, masks
 from miniature.world.vocabulary import BACKGROUNDS
 
 EXACT = 0.35  # share of the pictures that stay as drawn, in their places and colours
-ZOOM = 0.6, 1.35  # of the others
+ZOOM = 0.85, 1.15  # of the others; a wider range cost a small detector its sharpness
 BLOTCH = 0.1  # of the range of a colour, at most: what a ground may vary by
 TINT = 0.05  # likewise, what all of a picture may be off by
 PATCHES = 6  # blotches along a side of a picture
