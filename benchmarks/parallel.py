@@ -99,11 +99,11 @@ async def sequential(toolbox: HereToolbox) -> float:
 
 
 async def measure(times: int, seconds: float, rounds: int) -> dict[str, Any]:
-    """Both toolboxes, the best of some times: other work on the machine only adds."""
+    """Both toolboxes, in turns, the best of some: other work on the machine only adds."""
     waits, computes = Waits(seconds), Computes(rounds)
     waited = min([await planned(waits) for _ in range(times)])
-    computed = min([await planned(computes) for _ in range(times)])
-    alone = min([await sequential(computes) for _ in range(times)])
+    turns = [(await planned(computes), await sequential(computes)) for _ in range(times)]
+    computed, alone = (min(taken) for taken in zip(*turns, strict=True))
     computes.worker.shutdown()
     return {
         "calls": len(plan()),
