@@ -203,7 +203,7 @@ def test_ctrl_c_keeps_what_was_drawn_and_exits_with_130(
 ) -> None:
     calls = [
         {"id": "c1", "tool": "generate", "input": {"prompt": "a thing", "steps": 2}},
-        {"id": "c2", "tool": "generate", "input": {"prompt": "another", "steps": 100, "n": 8}},
+        {"id": "c2", "tool": "generate", "input": {"prompt": "another", "steps": 150, "n": 16}},
     ]
     words = ["run", "draw two things", "--profile", str(profile), "--llm", script(*calls)]
     process = subprocess.Popen(

@@ -1,7 +1,7 @@
 """Shown: scenes as a diffusion model draws them, with the truth of where their things then are.
 
 A generator is bound to no lattice and no two sizes: things come out larger or smaller and anywhere,
-their edges soft, their colours a little off, the ground blotchy. Eyes that were trained on exact
+their edges soft and bent, their colours a little off and blotchy. Eyes that were trained on exact
 drawings alone do not believe what it draws.
 """
 
@@ -23,6 +23,7 @@ EXACT = 0.35  # share of the pictures that stay as drawn, in their places and co
 ZOOM = 0.85, 1.15  # of the others; a wider range cost a small detector its sharpness
 BLOTCH = 0.1  # of the range of a colour, at most: what a ground may vary by
 TINT = 0.05  # likewise, what all of a picture may be off by
+WOBBLE = 2.5  # px, at most, by which outlines are bent
 PATCHES = 6  # blotches along a side of a picture
 
 
@@ -52,7 +53,7 @@ def shown(batch: Sequence[Scene], rng: np.random.Generator) -> Shown:
     counts = [len(scene.things) for scene in batch]
     solid = torch.from_numpy(np.concatenate([masks(scene) for scene in batch])).float()[:, None]
     owner = torch.arange(len(batch)).repeat_interleave(torch.tensor(counts))
-    grids = _grids(moves)
+    grids = _grids(moves) + _wobble(moves, rng)
     solid = F.grid_sample(solid, grids[owner], mode="bilinear", align_corners=False)
     ground = torch.tensor([BACKGROUNDS[scene.background] for scene in batch])
     ground = ground.float().div(127.5).sub(1)[:, :, None, None]
@@ -94,6 +95,16 @@ def _grids(moves: Sequence[Move]) -> Tensor:
     return F.affine_grid(torch.tensor(rows), [len(rows), 3, CANVAS, CANVAS], align_corners=False)
 
 
+def _wobble(moves: Sequence[Move], rng: np.random.Generator) -> Tensor:
+    """Smooth random bends of the pictures that are moved, for their grids: (B, 128, 128, 2)."""
+    count = len(moves)
+    off = np.array([move != STAYS for move in moves])[:, None, None, None]
+    bends = rng.uniform(-1, 1, (count, 2, 12, 12)) * rng.uniform(0, WOBBLE, (count, 1, 1, 1)) * off
+    field = torch.from_numpy((bends * 2 / CANVAS).astype(np.float32))
+    size = (CANVAS, CANVAS)
+    return F.interpolate(field, size, mode="bicubic", align_corners=False).permute(0, 2, 3, 1)
+
+
 def _painted(x: Tensor, free: Tensor, moves: Sequence[Move], rng: np.random.Generator) -> Tensor:
     """The moved pictures in uneven colours: blotches where nothing stands, a tint over all.
 
@@ -112,4 +123,4 @@ def _painted(x: Tensor, free: Tensor, moves: Sequence[Move], rng: np.random.Gene
 
     size = (CANVAS, CANVAS)
     blotches = F.interpolate(drawn(BLOTCH, PATCHES, PATCHES), size, mode="bicubic")
-    return x + blotches * (free + 0.3 * ~free) + drawn(TINT, 1, 1)
+    return x + blotches * (free + 0.8 * ~free) + drawn(TINT, 1, 1)

@@ -25,6 +25,7 @@ SHOWS = re.compile(r"^\s*(?:please\s+)?(?:describe|caption)\b", re.IGNORECASE)
 REMOVES = re.compile(
     r"^\s*(?:please\s+)?(?:remove|erase|delete|take away|rub out)\b", re.IGNORECASE
 )
+CHANGES = re.compile(r"^\s*(?:please\s+)?(?:make|turn|change)\b", re.IGNORECASE)
 LEAD = re.compile(
     r"^\s*(?:please\s+)?(?:replace|exchange|swap|turn|make|change|paint|draw|put|add)?\s*"
     r"(?:this|that|it|the marked part|here|there)?\s*(?:with|by|for|into|to be|here|in|to)?\s+",
@@ -144,7 +145,7 @@ def wanted(words: str, handle: str, image: Image, mask: Mask, toolbox: Toolbox, 
         return Wanted(_plan(name, asked, toolbox), (part(image, mask),))
     if REMOVES.search(words):
         return Wanted(_plan("remove", region, toolbox))
-    if "edit" in toolbox.names():
+    if CHANGES.search(words) and "edit" in toolbox.names():
         return Wanted(_plan("edit", {**region, "instruction": words.strip()}, toolbox))
     prompt = TAIL.sub("", LEAD.sub("", f" {words.strip()} ", count=1)).strip()
     if not prompt:
