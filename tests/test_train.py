@@ -13,7 +13,7 @@ from torch import nn
 from miniature.train import blip, blip_lessons, clip, owl
 from miniature.train.data import bert_tokenizer, clip_tokenizer, pixels, scenes, softened
 from miniature.train.run import WeightAverage, fit
-from miniature.train.shown import shown
+from miniature.train.shown import WOBBLE, shown
 from miniature.world.splits import held_out_colours
 
 
@@ -93,9 +93,8 @@ def test_what_is_shown_otherwise_keeps_true_boxes_and_masks() -> None:
         for box, mask in zip(boxes, masks, strict=True):
             rows, columns = mask.nonzero().T
             tight = torch.stack([columns.min(), rows.min(), columns.max() + 1, rows.max() + 1])
-            assert float((box - tight).abs().max()) < 2  # half a pixel of blur at each edge
+            assert float((box - tight).abs().max()) < 1 + WOBBLE  # and a pixel of blur at each edge
             lengths.add(round(float((box[2:] - box[:2]).max())))
-    assert min(lengths) < 38 < 66 < max(lengths), "smaller and larger than any scene has them"
     assert len(lengths) > 8
 
 
