@@ -56,7 +56,7 @@ async def test_what_has_met_more_checklists_comes_first_and_says_why(
     assert isinstance(done, Done)
     assert done.result.stopped == "passed"
     assert [image.tool for image in done.result.images] == ["layout"]
-    assert [one.tool for one in events if isinstance(one, ToolStarted)][0] == "layout"
+    assert next(one.tool for one in events if isinstance(one, ToolStarted)) == "layout"
     store.close()
 
 
