@@ -87,7 +87,9 @@ def test_the_requests_are_many_and_of_every_kind() -> None:
     assert {tool for one in requests for way in one.sequences for tool in way} > known
 
 
-def line(number: int, *, single: bool, best: bool, loop: bool, stopped: str) -> stickereval.Line:
+def line(
+    number: int, *, single: bool, best: bool, loop: bool, stopped: str
+) -> stickereval_figures.Line:
     prompt = load()[number]
     return {
         "id": prompt.id,

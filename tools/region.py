@@ -164,7 +164,7 @@ def matched(made: Pixels, seen: Pixels, region: NDArray[np.bool_]) -> Pixels:
     there = mean(kept, width)
     shift = np.stack([mean(off[..., i] * kept, width) for i in range(3)], 2)
     shift /= np.maximum(there, np.finfo(np.float32).tiny)[..., None]
-    return np.rint(made + shift).clip(0, 255).astype(np.uint8)
+    return np.asarray(np.rint(made + shift).clip(0, 255), dtype=np.uint8)
 
 
 def measured(before: Image, after: Image, mask: Mask) -> Laid:

@@ -43,7 +43,7 @@ class Shown:
 
     def centre_boxes(self, row: int) -> Tensor:
         """Boxes of one scene as centre x, centre y, width, height in [0, 1]: (objects, 4)."""
-        corner, far = (self.boxes[row] / CANVAS).split(2, 1)
+        corner, far = torch.split(self.boxes[row] / CANVAS, 2, 1)
         return torch.cat([(corner + far) / 2, far - corner], 1)
 
 
@@ -66,7 +66,7 @@ def shown(batch: Sequence[Scene], rng: np.random.Generator) -> Shown:
             torch.from_numpy(boxes(scene)).float() * zoom + torch.tensor([right, down] * 2)
             for scene, (zoom, right, down) in zip(batch, moves, strict=True)
         ],
-        list(solid[:, 0].gt(0.5).split(counts)),
+        list(torch.split(solid[:, 0].gt(0.5), counts)),
     )
 
 

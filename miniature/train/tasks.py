@@ -74,7 +74,7 @@ def painted(seed: int) -> Change:
         whole, box = _window(whole, box, float(rng.uniform(*SHARES)))
     mask = np.zeros((CANVAS, CANVAS), np.bool_)
     mask[box[1] : box[3], box[0] : box[2]] = True
-    cells = mask.reshape(CELLS, LATTICE, CELLS, LATTICE).any((1, 3))
+    cells = np.asarray(mask.reshape(CELLS, LATTICE, CELLS, LATTICE).any((1, 3)))
     hidden = cells.repeat(LATTICE, 0).repeat(LATTICE, 1)
     return Change(words, whole, np.where(hidden[..., None], np.uint8(GREY), whole), cells)
 
