@@ -32,6 +32,9 @@ def accessible(page: Page) -> None:
     assert not serious, "\n".join(serious)
 
 
+pytestmark = pytest.mark.journey
+
+
 @pytest.mark.plans(DRAW)
 def test_a_picture_is_drawn_and_a_claim_shows_what_it_stands_on(page: Page, snap: Snap) -> None:
     snap("welcome")
