@@ -36,10 +36,14 @@ class Candidate(Record):
     call: str = Field(description="id of the call that drew it")
     arm: str = Field(default="", description="the kind of repair it came from; empty as planned")
     checks: tuple[Check, ...] = Field(default=(), description="empty until it is verified")
+    fit: float = Field(
+        default=0.0, ge=0, le=1, description="of the whole prompt, as `score` has it"
+    )
 
     def standing(self) -> tuple[int, int, float]:
-        """Smaller is better: fails, unsures, minus support."""
-        return standing(self.checks)
+        """Smaller is better: fails, unsures, minus support and fit."""
+        fails, unsures, support = standing(self.checks)
+        return fails, unsures, support - self.fit
 
     def passes(self) -> bool:
         """Whether every check passed."""

@@ -14,7 +14,7 @@ from agent.repair import boxes_of
 from agent.running import LoopState, Run
 from agent.state import Check
 from agent.unchanged import check_unchanged, region_of
-from agent.verify import verify_many
+from agent.verify import called, verify_many
 from tools.errors import ToolError
 from tools.values import Box, Image
 
@@ -32,14 +32,15 @@ async def look(run: Run, drawings: dict[str, Drawing]) -> LoopState:
         try:
             async with run.within_budget(drawing):
                 found = await checks(run, drawing)
+                fits = await _fits(run, drawing)
         except TimeoutError:
             drawings[name] = drawing.model_copy(update={"fresh": (), "trying": None})
             return {"drawings": drawings, "stopped": "budget"}
         seconds = time.perf_counter() - started - (run.budget.loaded() - loaded)
         run.budget.measured("verify", seconds, len(drawing.fresh))
         verified = [
-            one.model_copy(update={"checks": made})
-            for one, made in zip(drawing.fresh, found, strict=True)
+            one.model_copy(update={"checks": made, "fit": fit})
+            for one, made, fit in zip(drawing.fresh, found, fits, strict=True)
         ]
         after = drawing.with_verified(verified, seconds)
         drawings[name] = after
@@ -67,6 +68,16 @@ async def checks(run: Run, drawing: Drawing) -> list[tuple[Check, ...]]:
         region = region_of(after, mask, boxes)
         compared.append((*made, *(check_unchanged(claim, source, after, region) for claim in kept)))
     return compared
+
+
+async def _fits(run: Run, drawing: Drawing) -> list[float]:
+    """How well the whole prompt fits each fresh candidate; 0 where none describes the picture."""
+    prompt = drawing.input.get("prompt")
+    if drawing.source is not None or not prompt or "score" not in run.toolbox.names():
+        return [0.0] * len(drawing.fresh)
+    pictures = [run.keeper.picture(one.image) for one in drawing.fresh]
+    asked = [{"image": picture, "text": prompt} for picture in pictures]
+    return [getattr(one, "score", 0.0) for one in await called(run.toolbox, "score", asked)]
 
 
 async def _places(run: Run, source: Image, claims: Sequence[Claim]) -> list[Box]:

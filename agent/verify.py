@@ -73,7 +73,7 @@ async def _look(
     nouns = witnesses.phrases(claims)
     if nouns and "ground" in alive:
         inputs = [{"image": one.image, "phrases": nouns} for one in seen]
-        for one, found in zip(seen, await _call(toolbox, "ground", inputs), strict=True):
+        for one, found in zip(seen, await called(toolbox, "ground", inputs), strict=True):
             if found is None:
                 continue
             boxes: dict[str, list[Found]] = {noun: [] for noun in nouns}
@@ -104,7 +104,7 @@ async def _classify(seen: Sequence[Seen], claims: Sequence[Claim], toolbox: Tool
                 labels = tuple(dict.fromkeys([scene, *SCENES]))
                 inputs.append({"image": one.image, "labels": labels})
                 readers.append((one.scenes, scene, labels))
-    results = await _call(toolbox, "classify", inputs) if inputs else []
+    results = await called(toolbox, "classify", inputs) if inputs else []
     for (known, key, choices), request, result in zip(readers, inputs, results, strict=True):
         if result is not None:
             given = {labelled.label: labelled.probability for labelled in result.probabilities}
@@ -121,7 +121,7 @@ async def _ask(
     if "vqa" not in alive:
         return
     inputs = [{"image": one.image, "question": question} for one in seen for question in asked]
-    results = iter(await _call(toolbox, "vqa", inputs))
+    results = iter(await called(toolbox, "vqa", inputs))
     for one in seen:
         for question in asked:
             result = next(results)
@@ -130,7 +130,7 @@ async def _ask(
                 one.answers[question] = (guess.strip().lower(), result.confidence)
 
 
-async def _call(toolbox: Toolbox, name: str, inputs: Sequence[dict[str, Any]]) -> list[Any]:
+async def called(toolbox: Toolbox, name: str, inputs: Sequence[dict[str, Any]]) -> list[Any]:
     """Results in order; None where the tool gave none."""
     tool = toolbox.tool(name)
     try:

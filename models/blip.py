@@ -16,7 +16,7 @@ from models import calibration, weights
 from models.calibration import AS_IT_IS, Curve
 from models.device import copies, network, parts, processor
 from models.errors import Unavailable
-from models.generation import Decoded, Said, of_one_length, read
+from models.generation import Decoded, Said, decode, of_one_length
 
 BATCH = 16
 CAPTION_TOKENS = 40
@@ -103,7 +103,6 @@ class Blip:
         ids = self._processor.tokenizer(text, truncation=True, max_length=room)["input_ids"]
         return [int(token) for token in ids]
 
-    @torch.inference_mode()
     def _generate(
         self,
         pictures: Sequence[NDArray[np.uint8]],
@@ -112,20 +111,13 @@ class Blip:
     ) -> Decoded:
         """Decode greedily."""
         inputs = self._processor.image_processor(copies(pictures), return_tensors="pt")
-        words: dict[str, torch.Tensor] = {}
+        seen = inputs["pixel_values"].to(self._model.device, self._model.dtype)
+        given: dict[str, torch.Tensor] = {"pixel_values": seen}
         if prompts is not None:
             ids = torch.tensor(prompts, device=self._model.device)
-            words = {"input_ids": ids, "attention_mask": torch.ones_like(ids)}
-        output = self._model.generate(
-            pixel_values=inputs["pixel_values"].to(self._model.device, self._model.dtype),
-            **words,
-            max_new_tokens=tokens,
-            do_sample=False,
-            num_beams=1,
-            return_dict_in_generate=True,
-            output_logits=True,
-        )
-        return read(output, self._processor.tokenizer, self._model.config.text_config.sep_token_id)
+            given |= {"input_ids": ids, "attention_mask": torch.ones_like(ids)}
+        end = self._model.config.text_config.sep_token_id
+        return decode(self._model, given, tokens, self._processor.tokenizer, end)
 
 
 def kind(question: str, yes_no: bool) -> str:

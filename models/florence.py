@@ -10,14 +10,13 @@ from functools import cache
 from typing import Any
 
 import numpy as np
-import torch
 from numpy.typing import NDArray
 from transformers import Florence2ForConditionalGeneration, Florence2Processor
 
 from models import weights
 from models.device import copies, network, parts, processor
 from models.errors import Unavailable
-from models.generation import Said, read
+from models.generation import Said, decode
 
 BATCH = 4
 CAPTION_TOKENS = 60
@@ -31,7 +30,6 @@ class Florence:
         self._model = model
         self._processor = processor
 
-    @torch.inference_mode()
     def captions(self, pictures: Sequence[NDArray[np.uint8]]) -> list[Said]:
         """Descriptions, each with the geometric mean of its tokens' probabilities."""
         found: list[Said] = []
@@ -41,15 +39,8 @@ class Florence:
                 images=copies(part), text=[TASK] * len(part), return_tensors="pt"
             ).to(self._model.device)
             inputs["pixel_values"] = inputs["pixel_values"].to(self._model.dtype)
-            output = self._model.generate(
-                **inputs,
-                max_new_tokens=CAPTION_TOKENS,
-                do_sample=False,
-                num_beams=1,
-                return_dict_in_generate=True,
-                output_logits=True,
-            )
-            found += read(output, tokenizer, tokenizer.eos_token_id).each()
+            end = tokenizer.eos_token_id
+            found += decode(self._model, inputs, CAPTION_TOKENS, tokenizer, end).each()
         return found
 
     def answers(

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Collection, Iterator, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -46,14 +46,31 @@ class Decoded(NamedTuple):
         return float(self.first[row][ids].softmax(-1)[0])
 
 
-def read(output: Any, tokenizer: Any, ends: int | Collection[int]) -> Decoded:
-    """Read the output of `generate` with `return_dict_in_generate` and `output_logits`.
+@torch.inference_mode()
+def decode(
+    model: Any,
+    inputs: Mapping[str, Any],
+    tokens: int,
+    tokenizer: Any,
+    ends: int | Collection[int],
+) -> Decoded:
+    """Write greedily.
 
     Args:
-        output: of greedy decoding.
+        model: a transformers network that generates.
+        inputs: its own, on its device.
+        tokens: of a text, at most.
         tokenizer: the network's.
         ends: the tokens that end a text.
     """
+    output = model.generate(
+        **inputs,
+        max_new_tokens=tokens,
+        do_sample=False,
+        num_beams=1,
+        return_dict_in_generate=True,
+        output_logits=True,
+    )
     logits = torch.stack(output.logits, 1).float()  # (B, T, V)
     made = output.sequences[:, -logits.shape[1] :]  # (B, T)
     logs = logits.log_softmax(-1).gather(-1, made[..., None])[..., 0]

@@ -7,13 +7,12 @@ from functools import cache
 from typing import Any
 
 import numpy as np
-import torch
 from numpy.typing import NDArray
 from transformers import LlavaForConditionalGeneration, LlavaProcessor
 
 from models import weights
 from models.device import copies, network, processor
-from models.generation import Decoded, Said, of_one_length, read
+from models.generation import Decoded, Said, decode, of_one_length
 
 BATCH = 4
 CAPTION_TOKENS = 60
@@ -74,7 +73,6 @@ class Llava:
         turns = [{"role": "user", "content": content}]
         return str(self._processor.apply_chat_template(turns, add_generation_prompt=True))
 
-    @torch.inference_mode()
     def _generate(
         self, pictures: Sequence[NDArray[np.uint8]], prompts: Sequence[str], tokens: int
     ) -> Decoded:
@@ -82,17 +80,10 @@ class Llava:
             images=copies(pictures), text=list(prompts), return_tensors="pt"
         ).to(self._model.device)
         inputs["pixel_values"] = inputs["pixel_values"].to(self._model.dtype)
-        output = self._model.generate(
-            **inputs,
-            max_new_tokens=tokens,
-            do_sample=False,
-            num_beams=1,
-            return_dict_in_generate=True,
-            output_logits=True,
-        )
         tokenizer = self._processor.tokenizer
         ends = self._model.generation_config.eos_token_id
-        return read(output, tokenizer, tokenizer.eos_token_id if ends is None else ends)
+        ends = tokenizer.eos_token_id if ends is None else ends
+        return decode(self._model, inputs, tokens, tokenizer, ends)
 
 
 @cache

@@ -34,10 +34,12 @@ class FrontReplica:
         import ray
 
         from agent import language
+        from serving import tracing
         from serving.front import Front
         from serving.pixels import Pixels
         from serving.toolbox import ServeToolbox
 
+        tracing.begin()
         node = ray.get_runtime_context().get_node_id()
         pixels = Pixels.of_node(node, Path(home))
         toolbox = await ServeToolbox.connect(profile, handles, pixels)

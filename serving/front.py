@@ -19,6 +19,7 @@ from agent.keeping import PICTURE_ID
 from agent.plan import Call, Plan
 from agent.planner import Planner, PlanRequest
 from agent.store import Origin, Store, libraries
+from serving import tracing
 from serving.config import Limits
 from serving.doors import LOCAL, Keys, Quotas
 from serving.jobs import Jobs
@@ -120,7 +121,8 @@ class Front:
         except ValidationError as error:
             raise InvalidInput(f"{name}: {explain(error)}") from error
         tool.check(request)
-        output = await self.toolbox.call(name, request, progress)
+        with tracing.call(name):
+            output = await self.toolbox.call(name, request, progress)
         made = list(pictures_in(output))
         if made:
             shown = request.model_dump(mode="json", exclude_none=True)
@@ -163,7 +165,7 @@ class Front:
         """Carry out a run."""
         store = self.store(owner)
         planner = self._planner if request.draw is None else Given("generate", request.draw)
-        return loop.run(
+        run = loop.run(
             request.request,
             [store.get(identity) for identity in request.pictures],
             toolbox=self.toolbox,
@@ -174,3 +176,4 @@ class Front:
             loop=request.loop,
             conversation=request.conversation,
         )
+        return tracing.run(run)

@@ -11,6 +11,7 @@ from urllib.parse import urlsplit
 from fastapi import FastAPI, Request, Response
 from prometheus_client import CollectorRegistry, Counter, Histogram
 
+from serving import tracing
 from serving.answers import Foreign, problem
 from serving.front import Front
 from serving.pictures import TooLarge
@@ -30,15 +31,18 @@ def add(app: FastAPI, front: Front, registry: CollectorRegistry) -> None:
     async def guard(request: Request, follow: Next) -> Response:
         request.state.id = uuid.uuid4().hex
         started = time.perf_counter()
-        try:
-            _refuse_foreign_pages(request, keyless=not front.keys.all())
-            if request.url.path not in OPEN:
-                request.state.owner = front.keys.owner(request.headers.get("authorization"))
-                front.quotas.request(request.state.owner)
-            await _bounded(request, front)
-            response = await follow(request)
-        except ToolError as error:
-            response = problem(request, error)
+        with tracing.request(request.method, request.headers) as span:
+            try:
+                _refuse_foreign_pages(request, keyless=not front.keys.all())
+                if request.url.path not in OPEN:
+                    request.state.owner = front.keys.owner(request.headers.get("authorization"))
+                    front.quotas.request(request.state.owner)
+                await _bounded(request, front)
+                response = await follow(request)
+            except ToolError as error:
+                response = problem(request, error)
+            route = getattr(request.scope.get("route"), "path", None)
+            tracing.answered(span, request.method, route, response.status_code)
         response.headers["x-request-id"] = request.state.id
         response.headers["x-content-type-options"] = "nosniff"
         count.labels(request.method, response.status_code).inc()

@@ -10,10 +10,11 @@ import numpy as np
 import torch
 from torch import nn
 
-from miniature.train import blip, blip_lessons, clip, owl
+from miniature.train import blip, blip_lessons, clip, owl, painted, vae
 from miniature.train.data import bert_tokenizer, clip_tokenizer, pixels, scenes, softened
 from miniature.train.run import WeightAverage, fit
-from miniature.train.shown import WOBBLE, shown
+from miniature.train.shown import shown
+from miniature.world.scene import draw, masks
 from miniature.world.splits import held_out_colours
 
 
@@ -88,14 +89,15 @@ def test_what_is_shown_otherwise_keeps_true_boxes_and_masks() -> None:
     assert seen.pixels.shape == (24, 3, 128, 128)
     assert float(seen.pixels.abs().max()) <= 1
     lengths = set()
-    for scene, boxes, masks in zip(batch, seen.boxes, seen.masks, strict=True):
-        assert len(boxes) == len(masks) == len(scene.things)
-        for box, mask in zip(boxes, masks, strict=True):
+    for scene, boxes, solid in zip(batch, seen.boxes, seen.masks, strict=True):
+        assert len(boxes) == len(solid) == len(scene.things)
+        for box, mask in zip(boxes, solid, strict=True):
             rows, columns = mask.nonzero().T
             tight = torch.stack([columns.min(), rows.min(), columns.max() + 1, rows.max() + 1])
-            assert float((box - tight).abs().max()) < 1 + WOBBLE  # and a pixel of blur at each edge
+            assert float((box - tight).abs().max()) < 2
             lengths.add(round(float((box[2:] - box[:2]).max())))
     assert len(lengths) > 8
+    assert min(lengths) < 38 < 66 < max(lengths), "smaller and larger than any scene has them"
 
 
 def test_tokenizers_know_every_word_and_start_the_same_each_time() -> None:
@@ -170,3 +172,23 @@ def test_lessons_are_true_of_the_picture_as_shown() -> None:
             assert true[said] == (lesson.answer == "yes"), lesson
         else:
             assert all(true[side] for side in lesson.answer.split()), lesson
+
+
+def test_a_painted_scene_keeps_the_outlines_and_places_of_its_things() -> None:
+    made = painted._made(range(painted.FIRST, painted.FIRST + 4), "cpu")
+    assert 1 <= len(made["seeds"]) <= 4
+    scenes = [painted._scene(int(seed)) for seed in made["seeds"]]
+    assert len(made["masks"]) == sum(len(scene.things) for scene in scenes)
+    exact = np.concatenate([masks(scene) for scene in scenes])
+    for ours, theirs in zip(made["masks"], exact, strict=True):
+        assert (ours & theirs).sum() > 0.5 * (ours | theirs).sum()
+    for picture, scene in zip(made["pictures"], scenes, strict=True):
+        assert np.abs(picture.astype(int) - draw(scene)).mean() < 25
+
+
+def test_latents_are_put_off_by_nothing_up_to_the_limit() -> None:
+    torch.manual_seed(0)
+    z = torch.zeros(64, 4, 8, 8)
+    away = (vae.off(z) / vae.SPREAD).flatten(1).std(1)
+    assert float(away.max()) < 1.5 * vae.NOISE
+    assert float(away.min()) < 0.02, "some are nearly exact"

@@ -4,7 +4,7 @@ Both towers start from the trained CLIP, as in the paper. Every patch on an obje
 (dense assignment) instead of one patch chosen by bipartite matching: the same head learns many
 times faster, and non-maximum suppression drops the repeats. Phrases of absent objects and of wrong
 colours are in every batch: what is not there must give no box. Pictures are shown as a diffusion
-model draws them, things in any size and place.
+model draws them, things in any size and place, and as the U-Net of this family has painted them.
 """
 
 from __future__ import annotations
@@ -27,6 +27,7 @@ from transformers import (
 
 from miniature.train.clip import GRID, PATCH
 from miniature.train.data import MEAN_STD, scenes
+from miniature.train.painted import painted
 from miniature.train.run import arguments, fit, save_half
 from miniature.train.shown import Shown, shown
 from miniature.world.scene import CANVAS, Scene
@@ -34,6 +35,8 @@ from miniature.world.splits import FIRST_SEED, held_out_colours
 from miniature.world.vocabulary import COLOURS, KINDS
 
 BATCH = 32
+PAINTED = 12  # of a batch
+FILES = 20  # of painted scenes; without them the first run begins by painting, 20 minutes
 COLOURED = 32  # phrases with a colour in each batch, beside all plain names
 COVERED = 0.25  # of a patch, from which on it answers for the object
 WORDINGS = ("{}", "a {}", "the {}", "a picture of a {}")
@@ -138,11 +141,14 @@ def main() -> None:
         )
         Owlv2Processor(picture, tokenizer).save_pretrained(folder)
     model.to(options.device).train()
+    pool = [one for file in range(FILES) for one in painted(file, options.device)]
 
     def loss(step: int) -> dict[str, Tensor]:
         rng = np.random.default_rng((options.seed, step))
         first = (200_000_000 + (options.seed * 1_000_000 + step) * BATCH) % FIRST_SEED["judge"]
-        batch = scenes(first, BATCH)
+        drawn = scenes(first, BATCH - PAINTED)
+        others = [pool[i] for i in rng.integers(len(pool), size=PAINTED)]
+        batch = [*drawn, *(one.scene for one in others)]
         asked = phrases(batch, rng)
         worded = [
             WORDINGS[rng.integers(len(WORDINGS))].format(" ".join(filter(None, (colour, name))))
@@ -152,7 +158,7 @@ def main() -> None:
         ids = text.input_ids.masked_fill(text.attention_mask == 0, 0).to(options.device)
         said = model.owlv2.text_model(ids, text.attention_mask.to(options.device)).pooler_output
         queries = F.normalize(model.owlv2.text_projection(said), dim=-1)
-        seen = shown(batch, rng)
+        seen = shown(drawn, rng, others)
         grid = model.image_embedder(pixel_values=seen.pixels.to(options.device))[0]
         patches = grid.flatten(1, 2)
         logits = model.class_predictor(patches, queries.expand(len(batch), -1, -1))[0].float()
@@ -176,7 +182,7 @@ def main() -> None:
         options=options,
         log=folder / "train.jsonl",
         batch=BATCH,
-        rate=4e-4,
+        rate=3e-4,
         decay=0.05,
     )
 

@@ -13,14 +13,17 @@ from dataclasses import dataclass
 import numpy as np
 import torch
 import torch.nn.functional as F
+from numpy.typing import NDArray
 from torch import Tensor
+from torchvision.ops import masks_to_boxes
 
-from miniature.train.data import pixels, softened
-from miniature.world.scene import CANVAS, Scene, boxes, masks
+from miniature.train.data import pixels, scaled, softened
+from miniature.train.painted import Painted
+from miniature.world.scene import CANVAS, Scene, masks
 from miniature.world.vocabulary import BACKGROUNDS
 
 EXACT = 0.35  # share of the pictures that stay as drawn, in their places and colours
-ZOOM = 0.85, 1.15  # of the others; a wider range cost a small detector its sharpness
+ZOOM = 0.85, 1.15  # of the others
 BLOTCH = 0.1  # of the range of a colour, at most: what a ground may vary by
 TINT = 0.05  # likewise, what all of a picture may be off by
 WOBBLE = 2.5  # px, at most, by which outlines are bent
@@ -47,26 +50,36 @@ class Shown:
         return torch.cat([(corner + far) / 2, far - corner], 1)
 
 
-def shown(batch: Sequence[Scene], rng: np.random.Generator) -> Shown:
-    """Draw scenes, most of them moved, scaled and painted unevenly, half of all softened."""
-    moves = [_move(scene, rng) for scene in batch]
-    counts = [len(scene.things) for scene in batch]
-    solid = torch.from_numpy(np.concatenate([masks(scene) for scene in batch])).float()[:, None]
-    owner = torch.arange(len(batch)).repeat_interleave(torch.tensor(counts))
+def shown(
+    batch: Sequence[Scene], rng: np.random.Generator, painted: Sequence[Painted] = ()
+) -> Shown:
+    """Draw scenes, most of them moved, scaled and painted unevenly, half of all softened.
+
+    Args:
+        batch: drawn exactly, to begin with.
+        rng: decides.
+        painted: as the U-Net has drawn them; they follow.
+    """
+    scenes = [*batch, *(one.scene for one in painted)]
+    exact = [masks(scene) for scene in batch] + [one.masks for one in painted]
+    x = torch.cat([pixels(batch), *(scaled(one.picture[None]) for one in painted)])
+    moves = [_move(solid, rng) for solid in exact]
+    counts = [len(scene.things) for scene in scenes]
+    solid = torch.from_numpy(np.concatenate(exact)).float()[:, None]
+    owner = torch.arange(len(scenes)).repeat_interleave(torch.tensor(counts))
     grids = _grids(moves) + _wobble(moves, rng)
     solid = F.grid_sample(solid, grids[owner], mode="bilinear", align_corners=False)
-    ground = torch.tensor([BACKGROUNDS[scene.background] for scene in batch])
+    ground = torch.tensor([BACKGROUNDS[scene.background] for scene in scenes])
     ground = ground.float().div(127.5).sub(1)[:, :, None, None]
-    x = F.grid_sample(pixels(batch) - ground, grids, mode="bilinear", align_corners=False)
-    free = torch.zeros(len(batch), 1, CANVAS, CANVAS).index_add(0, owner, solid).le(0.02)
+    x = F.grid_sample(x - ground, grids, mode="bilinear", align_corners=False)
+    free = torch.zeros(len(scenes), 1, CANVAS, CANVAS).index_add(0, owner, solid).le(0.02)
     x = _painted(x + ground, free, moves, rng)
+    covered = solid[:, 0].gt(0.5)
+    tight = masks_to_boxes(covered) + torch.tensor([0, 0, 1, 1])
     return Shown(
         softened(x.clamp(-1, 1), rng),
-        [
-            torch.from_numpy(boxes(scene)).float() * zoom + torch.tensor([right, down] * 2)
-            for scene, (zoom, right, down) in zip(batch, moves, strict=True)
-        ],
-        list(torch.split(solid[:, 0].gt(0.5), counts)),
+        list(torch.split(tight, counts)),
+        list(torch.split(covered, counts)),
     )
 
 
@@ -74,12 +87,13 @@ Move = tuple[float, float, float]  # zoom about the top-left corner, then px rig
 STAYS: Move = (1.0, 0.0, 0.0)
 
 
-def _move(scene: Scene, rng: np.random.Generator) -> Move:
-    """A zoom and a shift that keep all things in view."""
+def _move(solid: NDArray[np.bool_], rng: np.random.Generator) -> Move:
+    """A zoom and a shift that keep all things, (things, 128, 128), in view."""
     if rng.random() < EXACT:
         return STAYS
-    placed = boxes(scene)
-    near, far = placed[:, :2].min(0), placed[:, 2:].max(0)
+    rows, columns = np.flatnonzero(solid.any((0, 2))), np.flatnonzero(solid.any((0, 1)))
+    near = np.array([columns[0], rows[0]])
+    far = np.array([columns[-1], rows[-1]]) + 1
     zoom = min(float(rng.uniform(*ZOOM)), (CANVAS - 1) / float((far - near).max()))
     right, down = rng.uniform(-zoom * near, CANVAS - zoom * far)
     return zoom, float(right), float(down)

@@ -1,7 +1,10 @@
 """VAE: the autoencoder of the miniature Stable Diffusion, 128x128x3 to 16x16x4 and back.
 
 `AutoencoderTiny` (the TAESD design, diffusers): 8x, 4 latent channels. On a CPU it reaches
-22 dB in the time in which `AutoencoderKL` reaches 14.
+22 dB in the time in which `AutoencoderKL` reaches 14. The first run trains both halves. From then
+on a U-Net may know the latents: later runs leave the encoder as it is, and teach the decoder to
+read latents that are a little off, as a small U-Net's are (noise-augmented decoding, Zheng et al.
+2025, arXiv:2510.11690); one that has seen exact latents only paints every error as a blot.
 """
 
 from __future__ import annotations
@@ -19,6 +22,7 @@ from miniature.world.splits import FIRST_SEED
 
 BATCH = 16
 SPREAD = 0.2  # deviation of a latent channel; small, where the decoder's own clamp is linear
+NOISE = 0.5  # of SPREAD, at most: by how much latents are off that a later run reads
 CROP = 64  # px; the network is convolutional: crops cost a quarter of whole scenes
 
 
@@ -29,7 +33,7 @@ def network() -> AutoencoderTiny:
         encoder_block_out_channels=(48, 48, 48, 48),
         decoder_block_out_channels=(48, 48, 48, 48),
         num_encoder_blocks=(1, 1, 2, 2),
-        num_decoder_blocks=(2, 2, 1, 1),
+        num_decoder_blocks=(5, 4, 1, 1),
     )
 
 
@@ -53,6 +57,15 @@ def crops(seed: int, count: int) -> NDArray[np.uint8]:
         )
         found[i] = draw(scene)[y : y + CROP, x : x + CROP]
     return found
+
+
+def off(z: Tensor) -> Tensor:
+    """Latents, (B, 4, h, w), as far off as a U-Net's may be: noise, half of it smooth."""
+    amount = NOISE * SPREAD * torch.rand(len(z), 1, 1, 1, device=z.device).square()
+    rough = torch.randn_like(z)
+    smooth = F.interpolate(torch.randn_like(z[:, :, ::2, ::2]), z.shape[-2:], mode="bilinear")
+    share = torch.rand(len(z), 1, 1, 1, device=z.device)
+    return z + amount * (share.sqrt() * rough + (1 - share).sqrt() * smooth)
 
 
 @torch.no_grad()
@@ -92,10 +105,12 @@ def main() -> None:
     vae = AutoencoderTiny.from_pretrained(folder) if ready else network()
     vae = vae.float().to(options.device, memory_format=torch.channels_last)
 
+    vae.encoder.requires_grad_(not ready)
+
     def loss(step: int) -> dict[str, Tensor]:
         x = to_tensor(crops(options.seed * 10_000_000 + step, BATCH)).to(options.device)
         z = vae.encode(x).latents
-        y = vae.decode(z).sample
+        y = vae.decode(off(z) if ready else z).sample
         return {
             "l1": F.l1_loss(y.float(), x),
             "mse": F.mse_loss(y.float(), x),
@@ -107,10 +122,11 @@ def main() -> None:
         save_half(vae, folder)
         vae.train()
 
-    log = folder / "train.jsonl"
-    fit(vae.parameters(), loss, save, options=options, log=log, batch=BATCH, rate=2e-3, decay=0.0)
-    whiten(vae)
-    save()
+    log, rate = folder / "train.jsonl", 5e-4 if ready else 2e-3
+    fit(vae.parameters(), loss, save, options=options, log=log, batch=BATCH, rate=rate, decay=0.0)
+    if not ready:
+        whiten(vae)
+        save()
 
 
 if __name__ == "__main__":
