@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping, Sequence
-from functools import cache
 from typing import Any
 
 import numpy as np
@@ -17,6 +16,7 @@ from models.calibration import AS_IT_IS, Curve
 from models.device import copies, network, parts, processor
 from models.errors import Unavailable
 from models.generation import Decoded, Said, decode, of_one_length
+from models.shelf import kept
 
 BATCH = 16
 CAPTION_TOKENS = 40
@@ -136,7 +136,7 @@ def _decided(yes: float) -> Said:
     return ("yes", yes) if yes >= 0.5 else ("no", 1 - yes)
 
 
-@cache
+@kept
 def load(checkpoint: str, device: str, dtype: str) -> Blip:
     """Load a BLIP folder of either class; a second call gives the same network.
 

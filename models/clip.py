@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from functools import cache
 from typing import Any
 
 import numpy as np
@@ -15,6 +14,7 @@ from transformers import CLIPModel, CLIPProcessor
 from models import calibration, weights
 from models.calibration import AS_IT_IS, Curve
 from models.device import copies, network, parts, processor
+from models.shelf import kept
 
 BATCH = 32
 _LONGEST = 8  # sides at most 1:8, else resizing the short side makes a picture of any size
@@ -102,7 +102,7 @@ class Clip:
         return float(self._curves["fits"]((1 + cosine) / 2)) if self.knows_none else 1.0
 
 
-@cache
+@kept
 def load(checkpoint: str, device: str, dtype: str) -> Clip:
     """Load a CLIPModel folder; a second call gives the same network.
 

@@ -6,7 +6,6 @@ Depth Anything, and DPT (Ranftl et al. 2021, arXiv:2103.13413). Both give relati
 from __future__ import annotations
 
 from collections.abc import Sequence
-from functools import cache
 from typing import Any
 
 import numpy as np
@@ -20,6 +19,7 @@ from transformers import (
 
 from models import weights
 from models.device import copies, loading, network
+from models.shelf import kept
 
 KINDS = {
     "DepthAnythingForDepthEstimation": DepthAnythingForDepthEstimation,
@@ -59,7 +59,7 @@ class Depth:
         return found
 
 
-@cache
+@kept
 def load(checkpoint: str, device: str, dtype: str) -> Depth:
     """Load a depth network's folder; a second call gives the same network.
 

@@ -10,7 +10,6 @@ from __future__ import annotations
 import inspect
 import threading
 from collections.abc import Callable, Sequence
-from functools import cache
 from math import ceil
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -30,6 +29,7 @@ from models.diffusion_pixels import Pixels
 from models.diffusion_words import Order as Order
 from models.diffusion_words import Words
 from models.errors import Unavailable
+from models.shelf import kept
 
 OnStep = Callable[[int, Pixels | None], None]
 _PREVIEWS = 4  # in a run; each costs one decoding
@@ -362,7 +362,7 @@ class Diffusion:
         return kept[-1] if kind.startswith("dpmsolver++") and kept[-1] is not None else latents
 
 
-@cache
+@kept
 def load(checkpoint: str, device: str, dtype: str) -> Diffusion:
     """Load a pipeline folder; a second call gives the same networks.
 
@@ -372,7 +372,7 @@ def load(checkpoint: str, device: str, dtype: str) -> Diffusion:
     return Diffusion(diffusion_load.pipeline(checkpoint, device, dtype))
 
 
-@cache
+@kept
 def load_control(checkpoint: str, device: str, dtype: str) -> Any:
     """Load a ControlNet for `Diffusion.follow`; a second call gives the same network.
 

@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable, Sequence
-from functools import cache
 from pathlib import Path
 from typing import Any, NamedTuple, Protocol
 
@@ -22,6 +21,7 @@ from PIL import Image as PIL
 from models import clip, weights
 from models.device import copies, loading, network, parts, place, processor
 from models.errors import InvalidInput, Unavailable
+from models.shelf import kept
 
 BATCH = 32
 Pictures = Sequence[NDArray[np.uint8]]
@@ -85,7 +85,7 @@ def checkpoint(name: str) -> str:
     )
 
 
-@cache
+@kept
 def load(name: str, device: str, dtype: str) -> Encoder:
     """Load a checkpoint as an encoder; a second call gives the same network.
 

@@ -6,7 +6,6 @@ Here it describes pictures. It was not taught to answer questions.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from functools import cache
 from typing import Any
 
 import numpy as np
@@ -17,6 +16,7 @@ from models import weights
 from models.device import copies, network, parts, processor
 from models.errors import Unavailable
 from models.generation import Said, decode
+from models.shelf import kept
 
 BATCH = 4
 CAPTION_TOKENS = 60
@@ -60,7 +60,7 @@ class Florence:
         )
 
 
-@cache
+@kept
 def load(checkpoint: str, device: str, dtype: str) -> Florence:
     """Load a Florence2ForConditionalGeneration folder; a second call gives the same network.
 

@@ -7,7 +7,6 @@ by itself, so that what else is looked for changes nothing; that costs a pass fo
 from __future__ import annotations
 
 from collections.abc import Sequence
-from functools import cache
 from typing import Any
 
 import numpy as np
@@ -20,6 +19,7 @@ from models import weights
 from models.device import copies, network, processor
 from models.generation import of_one_length
 from models.owl import Found, select
+from models.shelf import kept
 
 BATCH = 4
 
@@ -93,7 +93,7 @@ class GroundingDino:
         return scores.cpu(), output.pred_boxes.float().cpu()
 
 
-@cache
+@kept
 def load(checkpoint: str, device: str, dtype: str) -> GroundingDino:
     """Load a GroundingDinoForObjectDetection folder; a second call gives the same network.
 

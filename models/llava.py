@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from functools import cache
 from typing import Any
 
 import numpy as np
@@ -13,6 +12,7 @@ from transformers import LlavaForConditionalGeneration, LlavaProcessor
 from models import weights
 from models.device import copies, network, processor
 from models.generation import Decoded, Said, decode, of_one_length
+from models.shelf import kept
 
 BATCH = 4
 CAPTION_TOKENS = 60
@@ -86,7 +86,7 @@ class Llava:
         return decode(self._model, inputs, tokens, tokenizer, ends)
 
 
-@cache
+@kept
 def load(checkpoint: str, device: str, dtype: str) -> Llava:
     """Load a LlavaForConditionalGeneration folder; a second call gives the same network.
 

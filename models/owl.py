@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from functools import cache
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -15,6 +14,7 @@ from transformers import Owlv2ForObjectDetection, Owlv2Processor
 from models import calibration, weights
 from models.calibration import Curve
 from models.device import copies, network, parts, processor
+from models.shelf import kept
 
 BATCH = 8
 VOTE = 0.4  # IoU from which on a dropped box has a say in where the kept one lies
@@ -137,7 +137,7 @@ def select(
     return sorted(found, key=lambda one: -one.score)
 
 
-@cache
+@kept
 def load(checkpoint: str, device: str, dtype: str) -> Owl:
     """Load an Owlv2ForObjectDetection folder; a second call gives the same network.
 

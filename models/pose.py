@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from functools import cache
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -15,6 +14,7 @@ from transformers import VitPoseForPoseEstimation, VitPoseImageProcessor
 
 from models import weights
 from models.device import copies, loading, network
+from models.shelf import kept
 
 JOINTS = (
     *("nose", "left eye", "right eye", "left ear", "right ear", "left shoulder"),
@@ -112,7 +112,7 @@ def _neck(person: Sequence[Joint]) -> Joint:
     return Joint((left.x + right.x) / 2, (left.y + right.y) / 2, min(left.score, right.score))
 
 
-@cache
+@kept
 def load(checkpoint: str, device: str, dtype: str) -> Pose:
     """Load a VitPoseForPoseEstimation folder; a second call gives the same network.
 

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 from collections import OrderedDict
 from collections.abc import Sequence
-from functools import cache
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -19,6 +18,7 @@ from transformers import Sam2ImageProcessor, Sam2Model, SamImageProcessor, SamMo
 
 from models import weights
 from models.device import copies, loading, network, parts
+from models.shelf import kept
 
 KEPT = 32  # pictures whose embeddings are kept: 4 MiB each for ViT-B
 PROMPTS = 64  # decoded at once
@@ -181,7 +181,7 @@ def _once(cuts: Sequence[Cut]) -> list[Cut]:
     return [cuts[int(i)] for i in kept]
 
 
-@cache
+@kept
 def load(checkpoint: str, device: str, dtype: str) -> Sam:
     """Load a SamModel or Sam2Model folder; a second call gives the same network.
 

@@ -7,6 +7,7 @@ import json
 import re
 from functools import lru_cache
 from importlib import metadata
+from math import prod
 from pathlib import Path
 from typing import NamedTuple
 
@@ -167,6 +168,23 @@ def digest(checkpoint: str) -> str:
         f"{_file_digest(path)}  {path.relative_to(folder).as_posix()}" for path in _files(folder)
     ]
     return hashlib.sha256("\n".join(lines).encode()).hexdigest()
+
+
+def parameters(checkpoint: str) -> int:
+    """How many numbers the safetensors of a checkpoint hold; 0 of a package.
+
+    Raises:
+        Unavailable: it is not here.
+    """
+    if checkpoint.startswith(PACKAGE):
+        return 0
+    total = 0
+    for path in locate(checkpoint).rglob("*.safetensors"):
+        with path.open("rb") as file:  # the header: its length, then JSON
+            head = json.loads(file.read(int.from_bytes(file.read(8), "little")))
+        shapes = [value["shape"] for key, value in head.items() if key != "__metadata__"]
+        total += sum(prod(shape) for shape in shapes)
+    return total
 
 
 def verify(checkpoint: str, sha256: str | None = None) -> str:

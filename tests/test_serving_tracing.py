@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 from opentelemetry import trace
@@ -40,11 +41,8 @@ def test_a_run_is_a_span_with_its_calls_in_it_and_holds_no_words(
         drawn = {"request": "a red box", "draw": {"prompt": "a red box"}}
         begun = client.post("/v1/runs", json=drawn, headers={"traceparent": PARENT}).json()
         client.get(begun["events"])
-    found = {span.name: span for span in spans.get_finished_spans()}
+    found: dict[str, Any] = {span.name: span for span in spans.get_finished_spans()}
     asked, run, tool = (found[name] for name in ("POST /v1/runs", "run", "tool generate"))
-    assert asked.parent is not None
-    assert run.parent is not None
-    assert tool.parent is not None
     assert trace.format_span_id(asked.parent.span_id) == PARENT.split("-")[2], "the caller's"
     assert run.parent.span_id == asked.context.span_id
     assert tool.parent.span_id == run.context.span_id

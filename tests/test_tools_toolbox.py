@@ -11,7 +11,9 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from miniature.world.scene import draw, sample
 from tools import registry
+from tools.base import Record
 from tools.cache import ResultCache, result_key
 from tools.errors import InvalidInput, Unavailable
 from tools.generate import GenerateInput, GenerateOutput
@@ -218,3 +220,19 @@ async def test_tools_load_ahead_of_need(make: Make) -> None:
     toolbox.warm(["score"])
     result = await toolbox.call("score", ScoreInput(image=NOISE, text="a dog"))
     assert result == await make().call("score", ScoreInput(image=NOISE, text="a dog"))
+
+
+async def test_what_was_not_used_for_longest_makes_room(miniature: LocalToolbox) -> None:
+    asked = {"classify": {"labels": ["a dog", "a cat"]}, "ground": {"phrases": ["dog"]}}
+    found: dict[str, Record] = {}
+    tools = {name: miniature.profile.tools[name] for name in asked}
+    small = miniature.profile.model_copy(update={"tools": tools, "memory_gib": 0.04})
+    toolbox = LocalToolbox(small)
+    image = Image.from_pixels(draw(sample(3)))
+    for name in ("classify", "ground", "classify"):
+        request = toolbox.tool(name).parse({"image": image, **asked[name]})
+        answer = await toolbox.call(name, request)
+        assert found.setdefault(name, answer) == answer, "as before it left and came back"
+        held = [other for other in asked if hasattr(toolbox.tool(other), "_model")]
+        assert held == [name]
+    toolbox.close()

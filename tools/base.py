@@ -119,6 +119,11 @@ class Tool(ABC, Generic[In, Out]):
             Unavailable: the checkpoint is missing, damaged, or of a class that does not fit.
         """
 
+    def unload(self) -> None:
+        """Let go of the network; `load` brings it back."""
+        for held in vars(self).keys() - {"options", "parts"}:
+            delattr(self, held)
+
     def check(self, request: In) -> None:
         """Refuse, cheaply and before any network runs, what types alone cannot.
 

@@ -39,6 +39,11 @@ class Profile(Record):
     name: str
     description: str = ""
     tools: dict[str, ToolProfile]
+    memory_gib: float | None = Field(
+        None,
+        gt=0,
+        description="of weights on one device; to load more, the least recently used leave",
+    )
     serving: dict[str, Any] = Field(
         default_factory=dict, description="replicas and limits; see serving/config.py"
     )

@@ -90,7 +90,7 @@ class LocalToolbox(Toolbox):
         self.profile = profile
         self._cache = cache
         self._tools = tools_of(profile)
-        self._loaded: set[str] = set()
+        self._loaded: list[str] = []  # the least recently used first
         self._begun: dict[str, float] = {}
         self._loading_s = 0.0
         self._workers: dict[str, ThreadPoolExecutor] = {}
@@ -181,13 +181,47 @@ class LocalToolbox(Toolbox):
 
     def _load(self, name: str, settings: ToolProfile) -> None:
         if name in self._loaded:
+            self._loaded.remove(name)
+            self._loaded.append(name)
             return
         self._begun[name] = time.perf_counter()
         try:
+            self._make_room(name)
             self._tools[name].load(settings.checkpoint, settings.device, settings.dtype)
-            self._loaded.add(name)
+            self._loaded.append(name)
         finally:
             self._loading_s += time.perf_counter() - self._begun.pop(name)
+
+    def _make_room(self, name: str) -> None:
+        """Unload what was not used for longest, until a tool fits into the memory given."""
+        if self.profile.memory_gib is None:
+            return
+        from models import shelf
+
+        device = self.profile.tools[name].device
+        while True:
+            there = [one for one in self._loaded if self.profile.tools[one].device == device]
+            needed = self._networks([name])
+            taken = {**self._networks(there), **needed}
+            idle = [one for one in there if self._networks([one]).keys() - needed.keys()]
+            if sum(taken.values()) <= self.profile.memory_gib * 2**30 or not idle:
+                return
+            self._tools[idle[0]].unload()
+            self._loaded.remove(idle[0])
+            for checkpoint in self._networks(idle[:1]).keys() - self._networks(self._loaded).keys():
+                shelf.drop(checkpoint)
+
+    def _networks(self, names: Sequence[str]) -> dict[str, int]:
+        """The checkpoints of some tools, each with the bytes that it takes in memory."""
+        from models.device import place
+
+        found = {}
+        for name in names:
+            settings = self.profile.tools[name]
+            _, dtype = place(settings.device, settings.dtype)
+            for checkpoint in _checkpoints(settings):
+                found[checkpoint] = weights.parameters(checkpoint) * dtype.itemsize
+        return found
 
     def _run(
         self,

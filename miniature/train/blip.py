@@ -29,6 +29,7 @@ from transformers import (
 
 from miniature.train.blip_lessons import Lesson, lessons
 from miniature.train.data import MEAN_STD, bert_tokenizer, pixels, scenes, turned
+from miniature.train.painted import gallery
 from miniature.train.run import arguments, fit, save_half
 from miniature.train.shown import shown
 from miniature.world.language import describe
@@ -37,6 +38,7 @@ from miniature.world.splits import FIRST_SEED
 
 BATCH = 24
 TURNED = 6  # pictures of a batch whose colours are turned
+PAINTED = 8  # that the U-Net has painted
 UNTOLD = -100  # label of a token that nobody must foretell
 
 
@@ -189,10 +191,10 @@ def packed(rows: list[Row]) -> Packed:
 
 
 def batch_of(seed: int, rng: np.random.Generator) -> list[Scene]:
-    """`BATCH` scenes, most of several things, things standing both ways."""
+    """Scenes to be drawn, most of several things, things standing both ways."""
     found = scenes(seed, 2 * BATCH, composed=bool(rng.random() < 0.5))
     found.sort(key=lambda scene: len(set(scene.groups)) < 2 and rng.random() < 0.7)
-    return found[:BATCH]
+    return found[: BATCH - PAINTED]
 
 
 def told(model: Any, place: nn.Linear, x: Tensor, rows: Packed) -> dict[str, Tensor]:
@@ -232,13 +234,16 @@ def main() -> None:
         model = network(len(tokenizer), tokenizer.cls_token_id, tokenizer.sep_token_id, clip)
     tokenizer = processor.tokenizer
     model.to(options.device).train()
+    pool = gallery(options.device)
     place = nn.Linear(model.config.text_config.hidden_size, 2, device=options.device)
 
     def loss(step: int) -> dict[str, Tensor]:
         rng = np.random.default_rng((options.seed, step))
         first = (300_000_000 + (options.seed * 1_000_000 + step) * 2 * BATCH) % FIRST_SEED["judge"]
-        batch = batch_of(first, rng)
-        seen = shown(batch, rng)
+        drawn = batch_of(first, rng)
+        others = [pool[i] for i in rng.integers(len(pool), size=PAINTED)]
+        batch = [*drawn, *(one.scene for one in others)]
+        seen = shown(drawn, rng, others)
         x = torch.cat([turned(seen.pixels[:TURNED], rng), seen.pixels[TURNED:]])
         rows = [Row() for _ in batch]
         for i, (row, scene) in enumerate(zip(rows, batch, strict=True)):

@@ -41,14 +41,15 @@ SUBJECTS = (
     Subject(
         "stable-diffusion",
         "Miniature Stable Diffusion",
-        "A `StableDiffusionPipeline` folder: text to 128x128 pictures. AutoencoderTiny (8x, 4 "
-        "latent channels), the text tower of `../clip` with its output centred, a U-Net with "
-        "attention at 8x8 and 4x4, velocity prediction on a schedule that ends in pure noise, "
-        "DPM-Solver++.",
-        "python -m miniature.train.vae --minutes 24; "
-        "python -m miniature.train.diffusion --minutes 14 (time steps drawn as "
-        "1000 u^0.25, rate 1e-3), then --minutes 6.5, 12 and 12 (u^0.6, rate 6e-4); "
-        "one thread, scenes of one object only",
+        "A `StableDiffusionInpaintPipeline` folder: draws 128x128 pictures from words, paints "
+        "under a mask and edits by instruction. AutoencoderTiny (8x, 4 latent channels) whose "
+        "decoder reads latents that are a little off, the text tower of `../clip` with its output "
+        "centred, a U-Net of nine channels with attention at 8x8 and 4x4, velocity prediction on "
+        "a schedule that ends in pure noise, DPM-Solver++.",
+        "python -m miniature.train.vae --minutes 24, later --minutes 18 (the decoder alone); "
+        "python -m miniature.train.diffusion in runs of 14 (time steps drawn as 1000 u^0.25, rate "
+        "1e-3), 6.5, 12, 12 and 32 minutes (u^0.6, rate 6e-4) on scenes of one object, then of 75, "
+        "54 (cut off) and 26 minutes (from rate 4e-4) with nine channels; one thread",
         "train.jsonl",
         (),  # StickerEval was last run whole on weights before these
     ),
@@ -65,7 +66,8 @@ SUBJECTS = (
         "owl",
         "Miniature OWLv2",
         "`Owlv2ForObjectDetection`: boxes for phrases; both towers started from `../clip`.",
-        "python -m miniature.train.owl",
+        "python -m miniature.train.owl, again and again, from rate 4e-4 down to 1.5e-4, the last "
+        "33 minutes with painted scenes from rate 3e-4",
         "train.jsonl",
         (
             ("AP50", "eyes:seen.ground.ap50"),

@@ -259,7 +259,7 @@ def main() -> None:
         options=options,
         log=folder / "train.jsonl",
         batch=BATCH,
-        rate=6e-4,
+        rate=6e-4 if new else 4e-4,
         average=average,
     )
 

@@ -27,7 +27,7 @@ from transformers import (
 
 from miniature.train.clip import GRID, PATCH
 from miniature.train.data import MEAN_STD, scenes
-from miniature.train.painted import painted
+from miniature.train.painted import gallery
 from miniature.train.run import arguments, fit, save_half
 from miniature.train.shown import Shown, shown
 from miniature.world.scene import CANVAS, Scene
@@ -36,7 +36,6 @@ from miniature.world.vocabulary import COLOURS, KINDS
 
 BATCH = 32
 PAINTED = 12  # of a batch
-FILES = 20  # of painted scenes; without them the first run begins by painting, 20 minutes
 COLOURED = 32  # phrases with a colour in each batch, beside all plain names
 COVERED = 0.25  # of a patch, from which on it answers for the object
 WORDINGS = ("{}", "a {}", "the {}", "a picture of a {}")
@@ -141,7 +140,7 @@ def main() -> None:
         )
         Owlv2Processor(picture, tokenizer).save_pretrained(folder)
     model.to(options.device).train()
-    pool = [one for file in range(FILES) for one in painted(file, options.device)]
+    pool = gallery(options.device)
 
     def loss(step: int) -> dict[str, Tensor]:
         rng = np.random.default_rng((options.seed, step))

@@ -30,7 +30,7 @@ from miniature.world.scene import CANVAS, Scene, Thing, draw, masks, sample
 from miniature.world.vocabulary import BACKGROUNDS
 
 FIRST = 450_000_000  # seed; no other recipe reads from there on
-FILE = 50  # scenes in a file
+FILES, FILE = 20, 50  # of painted scenes, and scenes in each
 BATCH = 16  # things painted at once
 STEPS, GUIDANCE = 12, 1.5  # as in profiles/miniature.yaml
 STRENGTH = 0.5, 0.9  # of the noise that covers the exact drawing
@@ -53,6 +53,11 @@ class Painted(NamedTuple):
     scene: Scene
     picture: Pixels
     masks: NDArray[np.bool_]
+
+
+def gallery(device: str) -> list[Painted]:
+    """All that recipes learn from. Where it is not there yet it is painted, in a quarter hour."""
+    return [one for file in range(FILES) for one in painted(file, device)]
 
 
 def painted(file: int, device: str) -> list[Painted]:
@@ -155,17 +160,17 @@ def _laid(scene: Scene, windows: list[Pixels]) -> tuple[Pixels, NDArray[np.bool_
     for mask, window, thing in zip(covered, windows, scene.things, strict=True):
         size = (thing.side, thing.side)
         place = slice(thing.y, thing.y + thing.side), slice(thing.x, thing.x + thing.side)
-        picture[place] = Image.fromarray(window[INNER]).resize(size, Image.Resampling.LANCZOS)
-        mask[place] = Image.fromarray(_thing(window)).resize(size, Image.Resampling.NEAREST)
+        seen, solid = Image.fromarray(window[INNER]), Image.fromarray(_thing(window))
+        picture[place] = np.asarray(seen.resize(size, Image.Resampling.LANCZOS))
+        mask[place] = np.asarray(solid.resize(size, Image.Resampling.NEAREST))
     return picture, covered
 
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--files", type=int, default=40, help=f"of {FILE} scenes each")
     parser.add_argument("--device", default="cuda" if torch.cuda.is_available() else "cpu")
     options = parser.parse_args()
-    for file in range(options.files):
+    for file in range(FILES):
         right = painted(file, options.device)
         print({"file": file, "painted right": len(right), "of": FILE}, flush=True)
 
