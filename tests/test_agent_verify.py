@@ -11,7 +11,7 @@ import pytest
 from agent.checklist import compile_checklist
 from agent.drawing import Candidate, Drawing
 from agent.palette import background_shares, named
-from agent.state import Check
+from agent.state import Check, Verdict
 from agent.verify import standing, verify, verify_many
 from agent.witnesses import Found, one_thing_one_name
 from tests.agent_drawn import Classify, Generate, Ground, HereToolbox, Vqa, painted
@@ -233,3 +233,23 @@ def test_what_is_kept_never_stands_worse(monkeypatch: pytest.MonkeyPatch) -> Non
         after = [one.standing() for one in drawing.best]
         assert all(new <= old for new, old in zip(after, before, strict=False))
         assert after == sorted(one.standing() for one in seen)[:2]
+
+
+def test_among_equals_the_one_that_fits_the_whole_prompt_better_is_kept() -> None:
+    (claim,) = compile_checklist("a box")
+    verdicts: list[tuple[str, Verdict, float]] = [
+        ("plain", "unsure", 0.2),
+        ("better", "unsure", 0.9),
+        ("wrong", "fail", 1.0),
+    ]
+    seen = [
+        Candidate(
+            image=name,
+            call="c1",
+            checks=(Check(claim=claim, verdict=verdict, witnesses=()),),
+            fit=fit,
+        )
+        for name, verdict, fit in verdicts
+    ]
+    drawing = Drawing(call="c1", tool="generate", input={}, wanted=1, claims=(claim,))
+    assert [one.image for one in drawing.with_verified(seen).best] == ["better"]

@@ -48,7 +48,8 @@ def test_a_run_lowers_the_loss_logs_it_and_saves(tmp_path: Path) -> None:
 
 def test_patches_are_labelled_by_what_covers_them() -> None:
     batch = scenes(0, 16)
-    names, tones = clip.patch_labels(batch)
+    pictures = shown(batch, np.random.default_rng(0))
+    names, tones = clip.patch_labels(batch, pictures)
     for row, scene in enumerate(batch):
         seen = {clip.NAMES[i] for i in names[row].tolist() if i < len(clip.NAMES)}
         assert seen == {thing.name for thing in scene.things}

@@ -4,7 +4,8 @@ Two helps make minutes enough on a CPU. Every name of the world, without its col
 with the pictures that hold it (image, text and label in one space, as in UniCL, Yang et al. 2022,
 arXiv:2204.03610): else a colour word says so much that the tower never learns the noun. And the
 image tower gets StickerWorld's exact labels patch by patch; the heads of that are thrown away,
-and the tower then starts the detector's and the captioner's.
+and the tower then starts the detector's and the captioner's. Once there is a U-Net that starts
+from this text tower, later runs are shown its pictures too.
 """
 
 from __future__ import annotations
@@ -23,15 +24,17 @@ from miniature.train.data import (
     clip_tokenizer,
     pixels,
     scenes,
-    softened,
 )
-from miniature.train.run import arguments, fit, save_half
+from miniature.train.painted import gallery
+from miniature.train.run import WEIGHTS, arguments, fit, save_half
+from miniature.train.shown import Shown, shown
 from miniature.world.language import article, caption
-from miniature.world.scene import CANVAS, Scene, masks
+from miniature.world.scene import CANVAS, Scene
 from miniature.world.splits import FIRST_SEED
 from miniature.world.vocabulary import BACKGROUNDS, COLOURS, OBJECTS
 
 BATCH = 64
+PAINTED = 20  # of a batch, once there is a U-Net to paint them
 PATCH = 16
 GRID = CANVAS // PATCH
 WIDTH = 256
@@ -69,8 +72,12 @@ def network(words: int, start: int, end: int) -> CLIPModel:
     )
 
 
-def patch_labels(batch: Sequence[Scene]) -> tuple[Tensor, Tensor]:
+def patch_labels(batch: Sequence[Scene], seen: Shown) -> tuple[Tensor, Tensor]:
     """What covers each patch.
+
+    Args:
+        batch: what the pictures are of.
+        seen: the pictures.
 
     Returns:
         names: int64, (B, 64), index into NAMES, len(NAMES) where no object covers a tenth of it.
@@ -79,10 +86,9 @@ def patch_labels(batch: Sequence[Scene]) -> tuple[Tensor, Tensor]:
     names = torch.full((len(batch), GRID * GRID), len(NAMES))
     tones = torch.full((len(batch), GRID * GRID), -100)
     for row, scene in enumerate(batch):
-        covered = masks(scene).reshape(len(scene.things), GRID, PATCH, GRID, PATCH).mean((2, 4))
-        covered = covered.reshape(len(scene.things), -1)
-        best = covered.argmax(0)
-        for patch in np.flatnonzero(covered.max(0) >= 0.1):
+        solid = seen.masks[row].float().reshape(-1, GRID, PATCH, GRID, PATCH)
+        most, best = solid.mean((2, 4)).flatten(1).max(0)
+        for patch in (most >= 0.1).nonzero().flatten().tolist():
             thing = scene.things[best[patch]]
             names[row, patch] = NAMES.index(thing.name)
             if thing.colour:
@@ -108,9 +114,9 @@ class DenseHeads(nn.Module):
         self.tone = nn.Linear(WIDTH, len(TONES))
         self.ground = nn.Linear(WIDTH, len(GROUNDS))
 
-    def forward(self, tokens: Tensor, batch: Sequence[Scene]) -> dict[str, Tensor]:
+    def forward(self, tokens: Tensor, batch: Sequence[Scene], seen: Shown) -> dict[str, Tensor]:
         """Losses of image tokens (B, 1 + 64, WIDTH) against the truth."""
-        names, tones = patch_labels(batch)
+        names, tones = patch_labels(batch, seen)
         grounds = torch.tensor([GROUNDS.index(scene.background) for scene in batch])
         device = tokens.device
         loss = {
@@ -140,7 +146,8 @@ def zero_shot(model: CLIPModel, processor: CLIPProcessor, count: int = 400) -> f
 def main() -> None:
     options = arguments(__doc__, minutes=25)
     folder = options.out / "clip"
-    if (folder / "config.json").exists():
+    ready = (folder / "config.json").exists()
+    if ready:
         processor = CLIPProcessor.from_pretrained(folder)
         model = CLIPModel.from_pretrained(folder, dtype=torch.float32)
     else:
@@ -156,16 +163,22 @@ def main() -> None:
         )
         model = network(len(tokenizer), tokenizer.bos_token_id, tokenizer.eos_token_id)
         processor.save_pretrained(folder)
+    drawing = WEIGHTS / "stable-diffusion" / "model_index.json"
+    pool = gallery(options.device) if drawing.exists() else []
     heads = DenseHeads().to(options.device)
     model.to(options.device).train()
 
     def loss(step: int) -> dict[str, Tensor]:
         rng = np.random.default_rng((options.seed, step))
-        batch = scenes((options.seed * 1_000_000 + step) * BATCH % FIRST_SEED["judge"], BATCH)
+        first = (options.seed * 1_000_000 + step) * BATCH % FIRST_SEED["judge"]
+        others = [pool[i] for i in rng.integers(len(pool), size=PAINTED)] if pool else []
+        drawn = scenes(first, BATCH - len(others))
+        batch = [*drawn, *(one.scene for one in others)]
+        pictures = shown(drawn, rng, others)
         text = processor.tokenizer(
             [caption(scene, rng) for scene in batch], padding=True, return_tensors="pt"
         ).to(options.device)
-        seen = model.vision_model(softened(pixels(batch), rng).to(options.device))
+        seen = model.vision_model(pictures.pixels.to(options.device))
         image = F.normalize(model.visual_projection(seen.pooler_output).float(), dim=-1)
         said = model.text_model(**text).pooler_output
         words = F.normalize(model.text_projection(said).float(), dim=-1)
@@ -178,7 +191,7 @@ def main() -> None:
         return {
             "noun": F.cross_entropy(matched, present(batch).to(matched.device)),
             "contrast": (F.cross_entropy(logits, target) + F.cross_entropy(logits.T, target)) / 2,
-            **heads(seen.last_hidden_state, batch),
+            **heads(seen.last_hidden_state, batch, pictures),
         }
 
     def save() -> None:
@@ -193,7 +206,7 @@ def main() -> None:
         options=options,
         log=folder / "train.jsonl",
         batch=BATCH,
-        rate=7e-4,
+        rate=2e-4 if ready else 7e-4,
         decay=0.05,
     )
 
