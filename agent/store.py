@@ -19,6 +19,7 @@ from functools import lru_cache
 from importlib import metadata
 from pathlib import Path
 
+from cachetools import LRUCache, cached
 from pydantic import Field, JsonValue
 
 from agent.conversing import SCHEMA as CONVERSATIONS
@@ -39,6 +40,7 @@ CREATE TABLE IF NOT EXISTS parents (
     picture TEXT NOT NULL REFERENCES pictures, parent TEXT NOT NULL, PRIMARY KEY (picture, parent));
 """
 LIBRARIES = ("sightloop", "torch", "transformers", "diffusers", "numpy", "pillow")
+RECENT = 64 * 2**20  # bytes of pixels that are kept at hand, of all stores together
 STALE = 3600.0  # s after which a half-written file is nobody's
 
 
@@ -141,8 +143,9 @@ class Store(Conversations, Counts):
         rows = self._rows("SELECT id FROM pictures WHERE id = ?", identity)
         if not rows:
             raise InvalidInput(f"no picture {identity[:12]!r} in the store")
+        path = self.path(identity)
         try:
-            image = load_image(self.path(identity)).image
+            image = _read(path, path.stat().st_mtime_ns)
         except (InvalidInput, OSError) as error:
             raise Unavailable(f"picture {identity[:12]} cannot be read: {error}") from error
         if image.id != identity:
@@ -221,6 +224,12 @@ class Store(Conversations, Counts):
             with contextlib.suppress(FileNotFoundError):  # another process sweeps as well
                 if time.time() - unfinished.stat().st_mtime > STALE:
                     unfinished.unlink()
+
+
+@cached(LRUCache(RECENT, lambda image: image.pixels.nbytes), lock=threading.Lock())
+def _read(path: Path, changed_ns: int) -> Image:
+    """A picture file; those read last stay at hand for as long as their files do not change."""
+    return load_image(path).image
 
 
 def _insert(database: sqlite3.Connection, image: Image, origin: Origin) -> None:
