@@ -42,7 +42,7 @@ SCENES = 9_000  # seeds whose scenes are encoded once, and read again and again 
 MOST_THINGS = 1  # objects in a scene; raise it once the weights draw these well
 CHANGES = 6_000  # pictures to edit and to paint into, likewise
 FIRST_CHANGE = 300_000_000  # seed; no recipe of an eye reads so far
-DRAWN = 0.45  # share of samples that are drawn from nothing
+DRAWN, PAINTED = 0.25, 0.5  # shares of samples: from nothing, under a mask; the rest are edits
 COMPLETE = 0.75  # share of captions that say everything
 TOKENS = 24  # of a prompt; StickerWorld's longest captions have 20
 UNTOLD = 0.1  # share of samples without a caption, for classifier-free guidance
@@ -137,10 +137,9 @@ class Samples:
     def rows(self, rng: np.random.Generator) -> list[int]:
         """Which samples make a batch."""
         count = len(self.scenes)
-        return [
-            int(rng.integers(count) if rng.random() < DRAWN else rng.integers(count, len(self)))
-            for _ in range(BATCH)
-        ]
+        share, change = rng.random(BATCH), 2 * rng.integers(CHANGES // 2, size=BATCH)
+        changed = count + change + (share < DRAWN + PAINTED)  # edited, painted, edited, …
+        return list(map(int, np.where(share < DRAWN, rng.integers(count, size=BATCH), changed)))
 
     def words(self, row: int, rng: np.random.Generator) -> str:
         """What is said of a sample: mostly all that can be, so that little is left to chance."""
