@@ -35,6 +35,15 @@ class PaintOptions(DrawOptions):
         le=1,
         description="of its window's side that the part takes; none: the network's own scale",
     )
+    alone: str | None = Field(
+        None,
+        pattern=r"\{phrase\}",
+        description="words for a thing by itself on a plain ground, to be cut out of it and laid "
+        "into its place: for networks that know plain grounds only",
+    )
+    empty: str = Field(
+        "", max_length=200, description="words for a place that nothing stands in, before it is"
+    )
 
 
 class DrawInput(Record):

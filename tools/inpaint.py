@@ -5,15 +5,15 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
+import numpy as np
 from pydantic import Field
 
-from tools import region
+from tools import cutout, region
 from tools.base import Record, Text
 from tools.drawing import DrawInput, Hand, PaintOptions
 from tools.values import Box, Image, Mask
 
 if TYPE_CHECKING:
-    import numpy as np
     from numpy.typing import NDArray
 
     from models.diffusion import Diffusion, Manner, OnStep, Order
@@ -60,8 +60,32 @@ class Inpaint(Hand[InpaintInput, ChangeOutput]):
     def one(self, request: InpaintInput, reports: Sequence[OnStep | None]) -> ChangeOutput:
         where = region.wanted(request.image, request.mask, request.boxes)
         order = self.order(request.prompt, "", request.seed)
-        manner, share = self.manner(request), self.options.share
-        return painted(self._model, request.image, where, order, manner, reports[0], share=share)
+        manner = self.manner(request)
+        return put(self._model, request.image, where, order, manner, reports[0], self.options)
+
+
+def put(
+    model: Diffusion,
+    image: Image,
+    where: NDArray[np.bool_],
+    order: Order,
+    manner: Manner,
+    on_step: OnStep | None,
+    options: PaintOptions,
+) -> ChangeOutput:
+    """Put a thing into a region, bool (H, W), of a picture, in the way that the options name."""
+    words = options.alone if order.prompt != options.empty else None
+    thing = cutout.drawn(model, order, manner, words, on_step)
+    if thing is None:
+        return painted(model, image, where, order, manner, on_step, share=options.share)
+    blank = order._replace(prompt=options.empty)
+    empty = painted(model, image, where, blank, manner, None).image
+    rows, columns = np.flatnonzero(where.any(1)), np.flatnonzero(where.any(0))
+    box = (float(columns[0]), float(rows[0]), float(columns[-1] + 1), float(rows[-1] + 1))
+    laid = cutout.lay(empty, thing, box).pixels
+    after = Image.from_pixels(np.where(where[..., None], laid, empty.pixels))
+    changed = Mask((after.pixels != image.pixels).any(2) | where)
+    return ChangeOutput(**region.measured(image, after, changed)._asdict())
 
 
 def painted(

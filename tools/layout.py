@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 from pydantic import Field
 
-from tools import region
+from tools import cutout, region
 from tools.base import Record, Text
 from tools.drawing import LAST_SEED, DrawInput, Hand, PaintOptions
 from tools.errors import InvalidInput
@@ -46,7 +46,8 @@ class Layout(Hand[LayoutInput, GenerateOutput]):
 
     A U-Net with gated attention is told the boxes (GLIGEN, Li et al. 2023, arXiv:2301.07093).
     With any other the words decide the ground, and each thing is painted into its box in turn,
-    in a window that shows it as large as the network draws things by themselves.
+    in a window that shows it as large as the network draws things by themselves; or, where the
+    profile says so, drawn by itself and laid in.
 
     Raises:
         InvalidInput: a box is empty or leaves the picture.
@@ -120,11 +121,13 @@ class Layout(Hand[LayoutInput, GenerateOutput]):
         for i, (phrase, box) in enumerate(places):
             # noise of its own for each: twins would look the same, faults too
             order = self.order(phrase, request.negative_prompt, (seed + APART * i) % LAST_SEED)
-            where = region.filled(size_wh, [box])
             manner, share = self.manner(request), self.options.share or ALONE
-            image = painted(
-                self._model, image, where, order, manner, reports[1 + i], share=share
-            ).image
+            words, report = self.options.alone, reports[1 + i]
+            if thing := cutout.drawn(self._model, order, manner, words, report):
+                image = cutout.lay(image, thing, box)
+                continue
+            where = region.filled(size_wh, [box])
+            image = painted(self._model, image, where, order, manner, report, share=share).image
         return image
 
 

@@ -13,6 +13,7 @@ _PLUMBING = {
     "base",
     "cache",
     "concepts",
+    "cutout",
     "drawing",
     "errors",
     "home",

@@ -11,7 +11,7 @@ from pydantic import Field
 from tools import region
 from tools.base import Text
 from tools.drawing import DrawInput, Hand, PaintOptions
-from tools.inpaint import ChangeOutput, painted
+from tools.inpaint import ChangeOutput, put
 from tools.remove import FindOptions, eyes, found
 from tools.values import Image, Mask
 
@@ -58,11 +58,11 @@ class Replace(Hand[ReplaceInput, ChangeOutput]):
 
     def one(self, request: ReplaceInput, reports: Sequence[OnStep | None]) -> ChangeOutput:
         order = self.order(request.prompt, request.phrase, request.seed)
-        manner, share = self.manner(request), self.options.share
+        manner = self.manner(request)
         after, changed = request.image, np.zeros(request.image.pixels.shape[:2], np.bool_)
         for box in found(self._eyes, request.image, request.phrase, self.options):
             where = region.filled(request.image.size_wh, [box])
-            made = painted(self._model, after, where, order, manner, reports[0], share=share)
+            made = put(self._model, after, where, order, manner, reports[0], self.options)
             after, changed = made.image, changed | made.mask.pixels
         return ChangeOutput(**region.measured(request.image, after, Mask(changed))._asdict())
 
