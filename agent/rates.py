@@ -28,7 +28,6 @@ UNKNOWN = 0.3  # gain a try that is believed before any; it counts as one, so th
 ANEW = frozenset({"generate", "layout", "control"})  # tools whose repairs draw everything again
 AT_ONCE, PLACED = "new seeds", "layout"
 """The two ways to begin: drawn from the words, and with a place for each thing."""
-CROWD = 3  # things of a picture, from which on they are counted as one kind
 Arm = tuple[str, str]
 """A kind of repair, and the kind of claim it was for; or a first shot, and its `crowd`."""
 
@@ -72,8 +71,8 @@ def mean(arm: str, kind: str, learnt: Mapping[Arm, Rate]) -> float:
 
 
 def crowd(things: int) -> str:
-    """The kind of a whole picture: "1 thing", "2 things", and "3 things" for three and more."""
-    return f"{min(things, CROWD)} thing{'s' if things != 1 else ''}"
+    """The kind of a whole picture, "1 thing" or "several things": finer ones are seldom seen."""
+    return "1 thing" if things <= 1 else "several things"
 
 
 def layout_first(things: int, learnt: Mapping[Arm, Rate]) -> str:

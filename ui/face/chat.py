@@ -82,8 +82,9 @@ def _problem(engine: Engine, state: Session) -> None:
 
 def _try_again(engine: Engine, state: Session, request: str) -> None:
     look, models = st.columns(2)
-    if look.button("Try again", key="retry", width="stretch"):
-        sending.send(engine, state, request, ())
+    # in a callback: a page drawn twice at a click may lose the timer that watches the run
+    again = (engine, state, request, ())
+    look.button("Try again", key="retry", on_click=sending.begin, args=again, width="stretch")
     models.link_button("See which tools are alive", "models", width="stretch")
 
 
@@ -109,6 +110,9 @@ def _turns(engine: Engine, state: Session, turns: Sequence[Turn]) -> None:
             if last and st.button("Go on from there"):
                 engine.go_on(state.conversation or "", turn.request)
                 st.rerun()
+        elif not last:
+            with st.chat_message("assistant"):
+                st.caption("This did not work.")
 
 
 def _answer(engine: Engine, state: Session, turn: Turn, result: RunResult, *, last: bool) -> None:

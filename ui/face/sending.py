@@ -45,6 +45,22 @@ def send(
         plan: what to do, where the person chose it; else the planner is asked.
         then: the page to go to, if it is another than this one.
     """
+    begin(engine, state, text, images, seed=seed, plan=plan)
+    if then is not None:
+        st.switch_page(then)
+    st.rerun()
+
+
+def begin(
+    engine: Engine,
+    state: Session,
+    text: str,
+    images: Sequence[Image],
+    *,
+    seed: int | None = None,
+    plan: Plan | None = None,
+) -> None:
+    """Hand a request to the engine; for callbacks, after which the page is drawn anyway."""
     if state.conversation is None:
         state.open(engine.store.conversation())
     talk = state.conversation
@@ -52,9 +68,6 @@ def send(
     engine.start(talk, text, images, fresh_seed() if seed is None else seed, plan)
     state.look_at(None)
     state.draft, state.reveal = "", "now"
-    if then is not None:
-        st.switch_page(then)
-    st.rerun()
 
 
 def _about_marks(engine: Engine, state: Session, text: str) -> tuple[Plan, list[Image]]:
