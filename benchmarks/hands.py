@@ -1,7 +1,7 @@
 """Hands: each drawing and editing tool by itself, marked by the judge, with all that it drew.
 
     python -m benchmarks.hands
-    python -m benchmarks.hands --tool edit --limit 16
+    python -m benchmarks.hands --tools edit replace --limit 16
 
 Success is what the judge sees in the picture made; what lies outside an edit's mask must not have
 changed at all. A sheet of each tool shows its pictures in the order they were made, none left out.
@@ -46,7 +46,7 @@ COSTS = (
 )
 BENCH = Bench(
     full="",
-    quick="--limit 4 --tool generate",
+    quick="--limit 4 --tools generate",
     seeds="scenes of the test split, each with its own drawing seed",
     higher=("tools.*.success",),
     lower=("tools.*.outside_change", "generate_over_bare", "memory_over_one"),
@@ -246,17 +246,17 @@ async def run(tools: Sequence[str], limit: int, profile: str, folder: Path) -> d
 def main() -> None:
     """Command line."""
     parser = argparse.ArgumentParser(description="What the drawing and editing tools can do.")
-    parser.add_argument("--tool", choices=TOOLS, help="this one only")
+    parser.add_argument("--tools", nargs="+", choices=TOOLS, default=TOOLS, help="only these")
     parser.add_argument("--limit", type=int, default=LIMIT, help="trials of each tool")
     parser.add_argument("--profile", default="miniature")
     given = parser.parse_args()
     words = " ".join(["python -m benchmarks.hands", *sys.argv[1:]])
-    tools = (given.tool,) if given.tool else TOOLS
+    tools = tuple(given.tools)
     with tempfile.TemporaryDirectory() as home:  # concepts learnt here are nobody's
         os.environ["SIGHTLOOP_HOME"] = home
         folder = report.place("hands", words)
         found = asyncio.run(run(tools, given.limit, given.profile, folder))
-    if given.tool:  # the rest of the report stays as it was measured
+    if tools != TOOLS:  # the rest of the report stays as it was measured
         found = merged(folder / "hands.json", found)
     report.write("hands", "Hands", words, found, body(found), profile=given.profile)
 
