@@ -45,13 +45,19 @@ def show(engine: Engine, state: Session) -> None:
 
 
 def _say(engine: Engine, state: Session, *, working: bool) -> None:
-    said = st.chat_input(
+    st.chat_input(
         "Say what to draw, or add a picture and ask about it",
         accept_file="multiple",
         file_type=KINDS,
         key="say",
         disabled=working,
+        on_submit=_said,
+        args=(engine, state),
     )
+
+
+def _said(engine: Engine, state: Session) -> None:
+    said = st.session_state["say"]
     if said:
         sending.submit(engine, state, said.text, [file.getvalue() for file in said.files])
 
@@ -82,7 +88,6 @@ def _problem(engine: Engine, state: Session) -> None:
 
 def _try_again(engine: Engine, state: Session, request: str) -> None:
     look, models = st.columns(2)
-    # in a callback: a page drawn twice at a click may lose the timer that watches the run
     again = (engine, state, request, ())
     look.button("Try again", key="retry", on_click=sending.begin, args=again, width="stretch")
     models.link_button("See which tools are alive", "models", width="stretch")

@@ -16,7 +16,10 @@ from ui.face.session import Session
 
 
 def submit(engine: Engine, state: Session, text: str, files: Sequence[bytes] = ()) -> None:
-    """Begin to work on a request, on the marked part of the picture if one is marked."""
+    """Begin to work on a request, on the marked part of the picture if one is marked.
+
+    In a callback: a page that is drawn twice at once may lose the timer that watches the run.
+    """
     state.draft, state.problem = text, ""
     plan = None
     try:
@@ -25,8 +28,8 @@ def submit(engine: Engine, state: Session, text: str, files: Sequence[bytes] = (
             plan, images = _about_marks(engine, state, text)
     except ToolError as error:
         state.problem = str(error)
-        st.rerun()
-    send(engine, state, text or "describe this picture", images, plan=plan)
+        return
+    begin(engine, state, text or "describe this picture", images, plan=plan)
 
 
 def send(

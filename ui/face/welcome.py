@@ -32,15 +32,19 @@ def show(engine: Engine, state: Session, say: Callable[[], None]) -> None:
         say()
     with st.container(horizontal=True, key="suggestions"):
         for words in SUGGESTIONS:
-            if st.button(words, type="secondary"):
-                sending.submit(engine, state, words)
+            st.button(words, type="secondary", on_click=sending.submit, args=(engine, state, words))
     st.markdown("## Or begin with a sample")
     with st.container(horizontal=True, key="samples"):
         for sample in samples.some():
             with st.container(width=168):
                 st.image(sample.source, width="stretch", alt=sample.text)
-                if st.button("Describe it", key=f"sample{sample.seed}", width="stretch"):
-                    sending.submit(engine, state, "describe this picture", [sample.png])
+                st.button(
+                    "Describe it",
+                    key=f"sample{sample.seed}",
+                    on_click=sending.submit,
+                    args=(engine, state, "describe this picture", [sample.png]),
+                    width="stretch",
+                )
     if engine.toolbox.profile.name == "miniature":
         st.caption(
             "This is the **miniature**: small networks that run on any machine and know "
