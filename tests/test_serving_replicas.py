@@ -1,7 +1,7 @@
 """Tools in real Ray Serve replicas: one small cluster on loopback for all of these tests.
 
 Ray must be up within 15 seconds that no setting of it changes, so a machine with nothing left to
-give leaves these out: `pytest -m "not serve and not journey"`.
+give leaves these out: `pytest -m "not serve"`.
 """
 
 from __future__ import annotations
