@@ -32,7 +32,9 @@ ROOT = Path(__file__).resolve().parent.parent.parent
 OUTPUT = ROOT / "build" / "journeys"
 SCREENS = ROOT / "docs" / "screens"
 WIDE, NARROW = (1280, 860), (390, 844)
-PATIENCE = 240_000  # ms; a machine that does other work draws slowly
+PATIENCE = 120_000  # ms; a machine that does other work draws slowly
+
+expect.set_options(timeout=PATIENCE)
 
 Snap = Callable[[str], None]
 
@@ -60,7 +62,7 @@ class Server(NamedTuple):
     alive: frozenset[str]
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="module")
 def server(
     request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory
 ) -> Iterator[Server]:
@@ -121,9 +123,13 @@ def _wait_for(url: str, process: subprocess.Popen[bytes]) -> None:
     raise RuntimeError("`sightloop ui` did not start; see server.log")
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="module")
 def browser() -> Iterator[Browser]:
-    """Chromium as the system has it."""
+    """Chromium as the system has it.
+
+    Ends with the journeys: while Playwright is open its event loop runs in this thread, where no
+    other test could then run one of its own.
+    """
     found = shutil.which("chromium") or shutil.which("chromium-browser")
     if found is None:
         pytest.skip("no chromium on this machine: `apt-get install chromium`")
@@ -207,4 +213,4 @@ def answered(page: Page, turns: int) -> Locator:
 def settle(page: Page) -> None:
     """Wait until the server has nothing more to say to this page."""
     page.locator("[data-testid=stApp][data-test-script-state=notRunning]").wait_for()
-    expect(page.get_by_test_id("stSkeleton")).to_have_count(0, timeout=PATIENCE)
+    expect(page.get_by_test_id("stSkeleton")).to_have_count(0)

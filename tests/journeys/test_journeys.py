@@ -48,6 +48,9 @@ def test_a_picture_is_drawn_and_a_claim_shows_what_it_stands_on(page: Page, snap
     page.get_by_text("ground says").first.wait_for()
     snap("checked")
     accessible(page)
+    page.get_by_role("tab", name="Recipe").click()
+    page.get_by_role("button", name="Surprise me").click()
+    answered(page, 2)
 
 
 @pytest.mark.plans(LOOK)
@@ -99,8 +102,7 @@ def test_edits_are_undone_and_branched(page: Page, snap: Snap, scene_file: Path)
     page.get_by_role("button", name="img2 · replace").click()
     page.get_by_role("button", name="Branch").click()
     page.wait_for_url(lambda url: url != before)
-    settle(page)
-    assert page.get_by_text("make it twice as large").count() == 0
+    expect(page.get_by_text("make it twice as large")).to_have_count(0)
 
 
 @pytest.mark.plans(LOOK)

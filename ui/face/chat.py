@@ -82,8 +82,11 @@ def _problem(engine: Engine, state: Session) -> None:
         if state.draft:
             st.caption("Your words are kept:")
             st.code(state.draft, language=None)
-            if st.button("Send the words alone"):
-                sending.send(engine, state, state.draft, ())
+            st.button(
+                "Send the words alone",
+                on_click=sending.begin,
+                args=(engine, state, state.draft, ()),
+            )
 
 
 def _try_again(engine: Engine, state: Session, request: str) -> None:
@@ -112,9 +115,12 @@ def _turns(engine: Engine, state: Session, turns: Sequence[Turn]) -> None:
             st.caption("Stopped; what was drawn by then is kept.")
         elif turn.state == "open":
             st.caption("This was cut short when the program ended.")
-            if last and st.button("Go on from there"):
-                engine.go_on(state.conversation or "", turn.request)
-                st.rerun()
+            if last:
+                st.button(
+                    "Go on from there",
+                    on_click=engine.go_on,
+                    args=(state.conversation or "", turn.request),
+                )
         elif not last:
             with st.chat_message("assistant"):
                 st.caption("This did not work.")

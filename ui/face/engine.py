@@ -102,7 +102,7 @@ class Engine:
 
         return self._begin(conversation, Job(request, tuple(images), seed), stream)
 
-    def go_on(self, conversation: str, request: str) -> Job:
+    def go_on(self, conversation: str, request: str) -> None:
         """Go on with the turn that the end of the program cut short."""
 
         def stream() -> AsyncIterator[Event]:
@@ -112,7 +112,7 @@ class Engine:
                 conversation, toolbox=self.toolbox, planner=self.planner, store=self.store
             )
 
-        return self._begin(conversation, Job(request, (), 0), stream)
+        self._begin(conversation, Job(request, (), 0), stream)
 
     def call(self, name: str, given: Record) -> Record:
         """Run one tool by itself and wait for it.

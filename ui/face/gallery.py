@@ -8,7 +8,6 @@ from typing import Any, NamedTuple
 import streamlit as st
 
 from tools.errors import ToolError
-from tools.values import load_image
 from ui.face import canvas, finding, sending
 from ui.face.engine import Engine
 from ui.face.session import Session
@@ -110,7 +109,16 @@ def _folders(engine: Engine, state: Session, words: str, chat: Any) -> None:
             for number, file in enumerate(matches):
                 with st.container(width=150):
                     st.image(str(file), width="stretch", alt=file.name, caption=file.name)
-                    if st.button("Ask about it", key=f"own{number}", width="stretch"):
-                        state.open(None)
-                        image = load_image(file).image
-                        sending.send(engine, state, "describe this picture", [image], then=chat)
+                    if st.button(
+                        "Ask about it",
+                        key=f"own{number}",
+                        on_click=_ask,
+                        args=(engine, state, file),
+                        width="stretch",
+                    ):
+                        st.switch_page(chat)
+
+
+def _ask(engine: Engine, state: Session, file: Path) -> None:
+    state.open(None)
+    sending.submit(engine, state, "describe this picture", [file])

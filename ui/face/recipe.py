@@ -96,4 +96,5 @@ def _again(engine: Engine, state: Session, origin: Origin, names: Mapping[str, s
         plan = again(origin, prompt.strip(), chosen, names)
         assert plan is not None
         asked = worded(origin.tool, plan.calls[0].input) or f"draw {prompt.strip()}"
-        sending.send(engine, state, asked, (), seed=chosen, plan=plan)
+        sending.begin(engine, state, asked, (), seed=chosen, plan=plan)
+        st.rerun()  # the whole page: a callback here would redraw the workspace alone

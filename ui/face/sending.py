@@ -3,9 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any
-
-import streamlit as st
+from pathlib import Path
 
 from agent.plan import Plan
 from tools.errors import ToolError
@@ -15,7 +13,7 @@ from ui.face.engine import Engine, fresh_seed
 from ui.face.session import Session
 
 
-def submit(engine: Engine, state: Session, text: str, files: Sequence[bytes] = ()) -> None:
+def submit(engine: Engine, state: Session, text: str, files: Sequence[bytes | Path] = ()) -> None:
     """Begin to work on a request, on the marked part of the picture if one is marked.
 
     In a callback: a page that is drawn twice at once may lose the timer that watches the run.
@@ -32,28 +30,6 @@ def submit(engine: Engine, state: Session, text: str, files: Sequence[bytes] = (
     begin(engine, state, text or "describe this picture", images, plan=plan)
 
 
-def send(
-    engine: Engine,
-    state: Session,
-    text: str,
-    images: Sequence[Image],
-    *,
-    seed: int | None = None,
-    plan: Plan | None = None,
-    then: Any = None,
-) -> None:
-    """Hand a request to the engine, and show how it goes.
-
-    Args:
-        plan: what to do, where the person chose it; else the planner is asked.
-        then: the page to go to, if it is another than this one.
-    """
-    begin(engine, state, text, images, seed=seed, plan=plan)
-    if then is not None:
-        st.switch_page(then)
-    st.rerun()
-
-
 def begin(
     engine: Engine,
     state: Session,
@@ -63,7 +39,11 @@ def begin(
     seed: int | None = None,
     plan: Plan | None = None,
 ) -> None:
-    """Hand a request to the engine; for callbacks, after which the page is drawn anyway."""
+    """Hand a request to the engine; for callbacks, after which the page is drawn anyway.
+
+    Args:
+        plan: what to do, where the person chose it; else the planner is asked.
+    """
     if state.conversation is None:
         state.open(engine.store.conversation())
     talk = state.conversation

@@ -104,7 +104,10 @@ def _buttons(engine: Engine, state: Session, talk: str, handle: str | None) -> N
     undo.button("Undo", on_click=_step, args=(engine, state, talk, True), width="stretch")
     redo.button("Redo", on_click=_step, args=(engine, state, talk, False), width="stretch")
     if handle is not None and branch.button(
-        "Branch", width="stretch", help=f"Go on from {handle} in a new conversation."
+        "Branch",
+        key="branch",  # the same button whatever picture is chosen: a quick click still counts
+        help=f"Go on from {handle} in a new conversation.",
+        width="stretch",
     ):
         turn = {f"img{number}": turn for number, _, turn, _ in engine.store.named(talk)}[handle]
         state.open(engine.store.branch(talk, turn or None))
