@@ -21,6 +21,7 @@ from itertools import islice
 from pathlib import Path
 from typing import Any, NamedTuple
 
+import numpy as np
 import torch
 
 from benchmarks import report
@@ -29,6 +30,7 @@ from benchmarks.hands_sheet import Tile, save
 from benchmarks.hands_trials import TOOLS, Trial, trials
 from benchmarks.judge import Judge
 from models import diffusion, diffusion_load
+from tools.cutout import standing_out
 from tools.errors import ToolError, Unavailable
 from tools.profile import load_profile
 from tools.toolbox import LocalToolbox
@@ -58,6 +60,7 @@ GOALS = {
     "inpaint": 0.7,
     "remove": 0.85,
     "replace": 0.7,
+    "control": 0.8,
     "customize": 0.6,
 }
 
@@ -75,7 +78,7 @@ class Made(NamedTuple):
 async def attempt(tool: str, trial: Trial, toolbox: LocalToolbox) -> Made:
     """Run one trial; a tool that finds nothing to work on has failed it."""
     begun = time.perf_counter()
-    given = {} if trial.before is None or trial.learn else {"image": trial.before}
+    given = {trial.given: trial.before} if trial.before is not None and trial.given else {}
     specialist = toolbox.tool(tool)
     try:
         output: Any = await toolbox.call(tool, specialist.parse({**trial.arguments, **given}))
@@ -124,6 +127,7 @@ async def measure(
         "success": report.share([right for each in verdicts for right in each]),
         "ceiling": report.share([right for each in known for right in each]),
         "refused": sum(one.image is None for one in made),
+        "structure": structure(made),
         "outside_change": max(one.outside_change for one in made),
         "seconds": round(sum(seconds) / len(seconds), 2),
         "longest_s": round(max(seconds), 1),
@@ -133,6 +137,18 @@ async def measure(
         for one, right in zip(made, verdicts, strict=True)
     ]
     return figures, tiles
+
+
+def structure(made: Sequence[Made]) -> float | None:
+    """Mean IoU of what stands out from the ground with what the maps say, where there are maps."""
+    found = []
+    for one in made:
+        if one.trial.solid is not None:
+            out = np.zeros_like(one.trial.solid)
+            if one.image is not None:
+                out = standing_out(one.image.pixels)
+            found.append(float((out & one.trial.solid).sum() / (out | one.trial.solid).sum()))
+    return round(sum(found) / len(found), 4) if found else None
 
 
 async def memory(toolbox: LocalToolbox) -> dict[str, float]:
@@ -195,13 +211,25 @@ def body(found: dict[str, Any]) -> str:
         right = f"{report.percent(one['success'])} of {one['judged']}"
         outside = report.percent(one["outside_change"])
         ceiling = report.percent(one["ceiling"])
+        kept = report.percent(one["structure"]) if one.get("structure") else ""
         rows.append(
-            (f"`{tool}`", right, goal, ceiling, outside, one["refused"], one["seconds"], sheet)
+            (
+                f"`{tool}`",
+                right,
+                goal,
+                kept,
+                ceiling,
+                outside,
+                one["refused"],
+                one["seconds"],
+                sheet,
+            )
         )
     head = (
         "tool",
         "success",
         "goal",
+        "map kept (IoU)",
         "judge on truths",
         "changed outside",
         "refused",

@@ -11,10 +11,13 @@ from numpy.typing import NDArray
 
 from benchmarks.expectation import Expectation, Wanted
 from benchmarks.judge import Sight, overlap
-from miniature.world.language import Edit, article, describe, edits, noun_phrase
-from miniature.world.scene import CANVAS, Scene, Thing, boxes, draw, sample
+from miniature.train import control
+from miniature.world import language
+from miniature.world.language import Edit, article, describe, noun_phrase
+from miniature.world.scene import CANVAS, Scene, Thing, boxes, draw, masks, sample
 from miniature.world.splits import FIRST_SEED, held_out_colours
 from miniature.world.vocabulary import BACKGROUNDS
+from models import edges
 from tools.values import Box, Image
 
 FIRST = FIRST_SEED["test"] + 70_000_000
@@ -33,8 +36,10 @@ class Trial:
         arguments: of the tool's input.
         verdicts: what the judge's sight of the picture made is right in; mostly one thing.
         truth: the picture that a perfect tool would make.
-        before: the picture given; None where none is.
+        before: the picture given, or the map; None where none is.
+        given: the argument that `before` is; empty where it is shown to the reader alone.
         learn: arguments of `customize` that must have run before.
+        solid: where things must stand, bool, (128, 128), if the tool was told by a map.
     """
 
     words: str
@@ -42,7 +47,9 @@ class Trial:
     verdicts: Verdicts
     truth: Image
     before: Image | None = None
+    given: str = "image"
     learn: dict[str, Any] | None = None
+    solid: NDArray[np.bool_] | None = None
 
 
 def trials(tool: str) -> Iterator[Trial]:
@@ -138,7 +145,7 @@ def _remove(scene: Scene, rng: np.random.Generator) -> Trial | None:
 
 
 def _replace(scene: Scene, rng: np.random.Generator) -> Trial | None:
-    edit = next((one for one in edits(scene, rng) if one.kind == "replace"), None)
+    edit = next((one for one in language.edits(scene, rng) if one.kind == "replace"), None)
     if edit is None:
         return None
     old, new = scene.things[edit.touched[0]], edit.after.things[edit.touched[0]]
@@ -152,11 +159,29 @@ def _replace(scene: Scene, rng: np.random.Generator) -> Trial | None:
 
 
 def _edit(scene: Scene, rng: np.random.Generator) -> Trial | None:
-    made: list[Edit] = edits(scene, rng)
+    made: list[Edit] = language.edits(scene, rng)
     edit = made[int(rng.integers(len(made)))]
     arguments = {"instruction": edit.instruction, "seed": int(rng.integers(2**31))}
     after = edit.after
     return Trial(edit.instruction, arguments, shows(after), picture(after), picture(scene))
+
+
+def _control(scene: Scene, rng: np.random.Generator) -> Trial | None:
+    """Turn by turn along edges and along regions, of one thing or two."""
+    if len(scene.things) > 2:
+        return None
+    by_edges = bool(rng.random() < 0.5)
+    truth = picture(scene)
+    finder = edges.load(edges.CHECKPOINT, "cpu", "float32")
+    found = control.outlines(truth.pixels, finder) if by_edges else control.regions(scene, rng)
+    shown, words = Image.from_pixels(found), describe(scene)
+    arguments = {
+        "prompt": words,
+        "kind": "edges" if by_edges else "segmentation",
+        "seed": int(rng.integers(2**31)),
+    }
+    solid = np.asarray(masks(scene).any(0))
+    return Trial(words, arguments, hits(_placed(scene)), truth, shown, "condition", solid=solid)
 
 
 def _concepts() -> Iterator[Trial]:
@@ -179,8 +204,9 @@ def _concepts() -> Iterator[Trial]:
                 {"prompt": prompt, "seed": seed},
                 shows(truth),
                 picture(truth),
-                shown[0],
-                learn,
+                before=shown[0],
+                given="",
+                learn=learn,
             )
 
 
@@ -191,5 +217,6 @@ MAKERS: dict[str, Callable[[Scene, np.random.Generator], Trial | None]] = {
     "remove": _remove,
     "replace": _replace,
     "edit": _edit,
+    "control": _control,
 }
 TOOLS = (*MAKERS, "customize")

@@ -220,12 +220,14 @@ class Diffusion:
             scale: how hard the map pulls, 0..2.
             on_step: see `draw`.
         """
-        self._need(self.channels == 4, "follow a map")
-        more: dict[str, Any] = {
-            "image": Image.fromarray(condition),
-            "controlnet_conditioning_scale": scale,
-        }
-        return self._run("ControlNetPipeline", [order], manner, on_step, net=net, **more)[0]
+        self._need(self.channels in (4, 9), "follow a map")
+        shown = Image.fromarray(condition)
+        more: dict[str, Any] = {"controlnet_conditioning_scale": scale}
+        if self.channels == 4:
+            more |= {"image": shown}
+            return self._run("ControlNetPipeline", [order], manner, on_step, net=net, **more)[0]
+        more |= self._blank(1, shown.size) | {"control_image": shown}
+        return self._run("ControlNetInpaintPipeline", [order], manner, on_step, net=net, **more)[0]
 
     def rebuild(self, picture: Pixels) -> Pixels:
         """The picture as the autoencoder gives it back: what an edit that changes nothing shows."""

@@ -12,19 +12,21 @@ from benchmarks import hands
 from benchmarks.hands_sheet import MOST_BYTES, Tile, save
 from benchmarks.hands_trials import TOOLS, trials
 from benchmarks.judge import Judge
-from tools.registry import discover
+from tools.toolbox import LocalToolbox
 
 
 @pytest.mark.parametrize("tool", TOOLS)
-def test_trials_are_what_the_tool_takes_and_always_the_same(tool: str) -> None:
+def test_trials_are_what_the_tool_takes_and_always_the_same(
+    tool: str, miniature: LocalToolbox
+) -> None:
     first, second = (list(islice(trials(tool), 6)) for _ in range(2))
     assert [one.arguments for one in first] == [one.arguments for one in second]
-    called = discover()["generate" if tool == "customize" else tool]()
+    called = miniature.tool("generate" if tool == "customize" else tool)
     for one in first:
-        given = {"image": one.before} if one.before and not one.learn else {}
+        given = {one.given: one.before} if one.before and one.given else {}
         called.check(called.parse({**one.arguments, **given}))
         if one.learn:
-            discover()["customize"]().parse(one.learn)
+            miniature.tool("customize").parse(one.learn)
 
 
 def test_the_judge_knows_a_right_answer_from_what_was_there_before() -> None:

@@ -10,12 +10,13 @@ import numpy as np
 import torch
 from torch import nn
 
-from miniature.train import blip, blip_lessons, clip, owl, painted, vae
+from miniature.train import blip, blip_lessons, clip, control, diffusion, owl, painted, vae
 from miniature.train.data import bert_tokenizer, clip_tokenizer, pixels, scenes, softened
-from miniature.train.run import WeightAverage, fit
+from miniature.train.run import WEIGHTS, WeightAverage, fit
 from miniature.train.shown import shown
-from miniature.world.scene import draw, masks
+from miniature.world.scene import draw, masks, sample
 from miniature.world.splits import held_out_colours
+from models.diffusion import Diffusion, Manner, Order
 
 
 def test_a_run_lowers_the_loss_logs_it_and_saves(tmp_path: Path) -> None:
@@ -110,14 +111,14 @@ def test_tokenizers_know_every_word_and_start_the_same_each_time() -> None:
     assert words.unk_token_id not in words(f"question: {sentence}? answer: yes").input_ids
 
 
-def test_the_captioner_starts_with_the_eyes_of_clip() -> None:
+def test_the_captioner_starts_with_the_eyes_of_the_detector() -> None:
     torch.manual_seed(0)
-    tower = clip.network(100, 98, 99)
+    tower = owl.network(clip.network(100, 98, 99)).owlv2.vision_model
     model = blip.network(100, 2, 3, tower)
     x = pixels(scenes(0, 8))
     with torch.no_grad():
         ours = model.vision_model(x).last_hidden_state
-        theirs = tower.vision_model(x).last_hidden_state
+        theirs = tower.post_layernorm(tower(x).last_hidden_state)
     # the folded norm is exact but for each token's own deviation
     assert torch.nn.functional.cosine_similarity(ours, theirs, dim=-1).mean() > 0.9
 
@@ -125,7 +126,7 @@ def test_the_captioner_starts_with_the_eyes_of_clip() -> None:
 def test_texts_in_one_row_are_read_as_if_each_stood_alone() -> None:
     torch.manual_seed(0)
     words = bert_tokenizer()
-    tower = clip.network(100, 98, 99)
+    tower = owl.network(clip.network(100, 98, 99)).owlv2.vision_model
     model = blip.network(len(words), words.cls_token_id, words.sep_token_id, tower).eval()
     lesson = blip_lessons.Lesson("is there a dog?", "yes")
     seen = torch.randn(1, 5, 256)
@@ -193,3 +194,13 @@ def test_latents_are_put_off_by_nothing_up_to_the_limit() -> None:
     away = (vae.off(z) / vae.SPREAD).flatten(1).std(1)
     assert float(away.max()) < 1.5 * vae.NOISE
     assert float(away.min()) < 0.02, "some are nearly exact"
+
+
+def test_a_new_controlnet_follows_no_map_yet() -> None:
+    pipeline = diffusion.load(WEIGHTS / "stable-diffusion", WEIGHTS / "clip")
+    hand, net = Diffusion(pipeline), control.network(pipeline.unet).eval()
+    order, manner = Order("a red apple", "", 0), Manner(3, 1.5)
+    maps = [control.regions(sample(seed), np.random.default_rng(0)) for seed in (3, 4)]
+    assert ((maps[0] > 0).any(2) == masks(sample(3)).any(0)).all()
+    one, other = (hand.follow(order, shown, net=net, manner=manner, scale=1.0) for shown in maps)
+    assert np.array_equal(one, other)

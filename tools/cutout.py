@@ -53,27 +53,37 @@ def drawn(
 
 
 def cut(picture: Pixels) -> Cutout | None:
-    """The thing in the middle of a picture; None where no ground is around it, or no thing on it.
+    """The thing in the middle of a picture; None without ground around it, or without a thing."""
+    far = _far(picture)
+    solid = standing_out(picture)
+    if not LEAST <= float(solid.mean()) <= MOST or solid[[0, -1]].any() or solid[:, [0, -1]].any():
+        return None
+    rows, columns = np.flatnonzero(solid.any(1)), np.flatnonzero(solid.any(0))
+    tight = slice(rows[0] - 1, rows[-1] + 2), slice(columns[0] - 1, columns[-1] + 2)
+    soft = np.where(solid, 1, far / (2 * GROUND)).astype(np.float32)  # the edge fades into it
+    near = region.mean(solid.astype(np.float32), 1) > 0
+    return Cutout(picture[tight], np.where(near, soft, 0)[tight])
+
+
+def standing_out(picture: Pixels) -> NDArray[np.bool_]:
+    """What is not the plain ground of a picture: bool, (H, W).
 
     The ground is what has the border's colour and is joined to the border: what it encloses, as
     an eye does white, belongs to the thing.
     """
     import cv2
 
-    border = np.concatenate([picture[[0, -1]].reshape(-1, 3), picture[:, [0, -1]].reshape(-1, 3)])
-    far = np.abs(picture.astype(np.int16) - np.median(border, 0).astype(np.int16)).max(2)
-    plain = (far <= GROUND).astype(np.uint8)
+    plain = (_far(picture) <= GROUND).astype(np.uint8)
     _, parts = cv2.connectedComponents(plain, connectivity=4)
     edge = np.concatenate([parts[[0, -1]].ravel(), parts[:, [0, -1]].ravel()])
-    ground = np.isin(parts, np.unique(edge[edge > 0]))
-    solid = ~ground
-    if not LEAST <= float(solid.mean()) <= MOST or solid[[0, -1]].any() or solid[:, [0, -1]].any():
-        return None
-    rows, columns = np.flatnonzero(solid.any(1)), np.flatnonzero(solid.any(0))
-    tight = slice(rows[0] - 1, rows[-1] + 2), slice(columns[0] - 1, columns[-1] + 2)
-    soft = np.where(ground, far / (2 * GROUND), 1).astype(np.float32)  # the edge fades into it
-    near = region.mean(solid.astype(np.float32), 1) > 0
-    return Cutout(picture[tight], np.where(near, soft, 0)[tight])
+    return np.asarray(~np.isin(parts, np.unique(edge[edge > 0])))
+
+
+def _far(picture: Pixels) -> NDArray[np.int16]:
+    """How far each pixel is from the border's colour, in the channel where it is farthest."""
+    border = np.concatenate([picture[[0, -1]].reshape(-1, 3), picture[:, [0, -1]].reshape(-1, 3)])
+    usual = np.median(border, 0).astype(np.int16)
+    return np.asarray(np.abs(picture.astype(np.int16) - usual).max(2))
 
 
 def lay(image: Image, thing: Cutout, box: Sequence[float]) -> Image:

@@ -78,8 +78,9 @@ SUBJECTS = (
         "blip",
         "Miniature BLIP",
         "`BlipForConditionalGeneration`: captions, and answers after the prefix "
-        '"question: ... answer:"; image tower started from `../clip`.',
-        "python -m miniature.train.blip",
+        '"question: ... answer:"; image tower started from `../owl`.',
+        "python -m miniature.train.blip, in all some 3 hours on a core; before the last run the "
+        "image tower, till then one that had begun as `../clip`, was set to that of `../owl`",
         "train.jsonl",
         (
             ("answers right", "eyes:seen.vqa.accuracy"),

@@ -41,14 +41,23 @@ WIDTH = 256
 NAMES, TONES, GROUNDS = list(OBJECTS), list(COLOURS), list(BACKGROUNDS)
 
 
-def network(words: int, start: int, end: int) -> CLIPModel:
+def processor() -> CLIPProcessor:
+    """What prepares pictures and StickerWorld's words."""
+    square = {"height": CANVAS, "width": CANVAS}
+    images = CLIPImageProcessor(
+        size=square, do_center_crop=False, image_mean=MEAN_STD, image_std=MEAN_STD
+    )
+    return CLIPProcessor(images, clip_tokenizer())
+
+
+def network(words: int, start: int, end: int, width: int = WIDTH) -> CLIPModel:
     """An untrained CLIP with `words` tokens; `start` and `end` are its special ids."""
     shared = {
-        "hidden_size": WIDTH,
-        "intermediate_size": 4 * WIDTH,
-        "num_attention_heads": 4,
+        "hidden_size": width,
+        "intermediate_size": 4 * width,
+        "num_attention_heads": width // 64,
         "hidden_act": "gelu",
-        "projection_dim": WIDTH,
+        "projection_dim": width,
     }
     return CLIPModel(
         CLIPConfig(
@@ -67,7 +76,7 @@ def network(words: int, start: int, end: int) -> CLIPModel:
                 "eos_token_id": end,
                 "pad_token_id": end,
             },
-            projection_dim=WIDTH,
+            projection_dim=width,
         )
     )
 
@@ -148,21 +157,13 @@ def main() -> None:
     folder = options.out / "clip"
     ready = (folder / "config.json").exists()
     if ready:
-        processor = CLIPProcessor.from_pretrained(folder)
+        prepare = CLIPProcessor.from_pretrained(folder)
         model = CLIPModel.from_pretrained(folder, dtype=torch.float32)
     else:
-        tokenizer = clip_tokenizer()
-        processor = CLIPProcessor(
-            CLIPImageProcessor(
-                size={"height": CANVAS, "width": CANVAS},
-                do_center_crop=False,
-                image_mean=MEAN_STD,
-                image_std=MEAN_STD,
-            ),
-            tokenizer,
-        )
-        model = network(len(tokenizer), tokenizer.bos_token_id, tokenizer.eos_token_id)
-        processor.save_pretrained(folder)
+        prepare = processor()
+        words = prepare.tokenizer
+        model = network(len(words), words.bos_token_id, words.eos_token_id)
+        prepare.save_pretrained(folder)
     drawing = WEIGHTS / "stable-diffusion" / "model_index.json"
     pool = gallery(options.device) if drawing.exists() else []
     heads = DenseHeads().to(options.device)
@@ -175,7 +176,7 @@ def main() -> None:
         drawn = scenes(first, BATCH - len(others))
         batch = [*drawn, *(one.scene for one in others)]
         pictures = shown(drawn, rng, others)
-        text = processor.tokenizer(
+        text = prepare.tokenizer(
             [caption(scene, rng) for scene in batch], padding=True, return_tensors="pt"
         ).to(options.device)
         seen = model.vision_model(pictures.pixels.to(options.device))
@@ -185,7 +186,7 @@ def main() -> None:
         logits = model.logit_scale.exp().clamp(max=100) * image @ words.T
         target = torch.arange(len(batch), device=logits.device)
         plain = [article(name) for name in NAMES]
-        asked = processor.tokenizer(plain, padding=True, return_tensors="pt").to(options.device)
+        asked = prepare.tokenizer(plain, padding=True, return_tensors="pt").to(options.device)
         nouns = model.text_projection(model.text_model(**asked).pooler_output).float()
         matched = model.logit_scale.exp().clamp(max=100) * image @ F.normalize(nouns, dim=-1).T
         return {
@@ -195,7 +196,7 @@ def main() -> None:
         }
 
     def save() -> None:
-        print({"zero_shot": round(zero_shot(model.eval(), processor), 4)}, flush=True)
+        print({"zero_shot": round(zero_shot(model.eval(), prepare), 4)}, flush=True)
         model.train()
         save_half(model, folder)
 

@@ -12,9 +12,9 @@ import copy
 import json
 import math
 import time
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, Protocol
 
 import torch
 from torch import Tensor, nn
@@ -23,18 +23,44 @@ WEIGHTS = Path(__file__).resolve().parents[1] / "weights"
 WARM_UP = 150  # steps
 
 
-def arguments(description: str, minutes: float) -> argparse.Namespace:
-    """The options that every recipe has: minutes, seed, device, threads, out."""
-    parser = argparse.ArgumentParser(description=description)
+def arguments(
+    description: str, minutes: float, out: Path = WEIGHTS, names: Sequence[str] = ()
+) -> argparse.Namespace:
+    """The options that every recipe has: minutes, seed, device, threads, out.
+
+    Args:
+        description: what is printed for --help.
+        minutes: unless others are given.
+        out: where to, unless another folder is given.
+        names: of recipes to choose from, all unless some are given; options.names.
+    """
+    parser = argparse.ArgumentParser(
+        description=description, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    if names:
+        parser.add_argument(
+            "names",
+            nargs="*",
+            choices=names,
+            default=list(names),
+            metavar="NAME",
+            help=f"which: {', '.join(names)}",
+        )
     parser.add_argument("--minutes", type=float, default=minutes, help="wall-clock time to train")
     parser.add_argument("--seed", type=int, default=0, help="of initial weights; first scene read")
     parser.add_argument("--device", default="cuda" if torch.cuda.is_available() else "cpu")
     parser.add_argument("--threads", type=int, default=1, help="CPU threads of this process")
-    parser.add_argument("--out", type=Path, default=WEIGHTS, help="folder of the miniature family")
+    parser.add_argument("--out", type=Path, default=out, help="folder to write to")
     options = parser.parse_args()
     torch.set_num_threads(options.threads)
     torch.manual_seed(options.seed)
     return options
+
+
+class Follower(Protocol):
+    """Something that moves after each step, such as an average of the weights."""
+
+    def update(self) -> None: ...
 
 
 def multiplies_bfloat16(device: str) -> bool:
@@ -57,7 +83,7 @@ def fit(
     batch: int,
     rate: float,
     decay: float = 0.01,
-    average: WeightAverage | None = None,
+    average: Follower | None = None,
     betas: tuple[float, float] = (0.9, 0.99),
     warm_up: int = WARM_UP,
 ) -> int:

@@ -1,0 +1,1 @@
+"""Encoders: one small tower taught in each way that the survey names, at equal compute."""
