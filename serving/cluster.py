@@ -14,20 +14,60 @@ SPARE = 2.0  # logical cores for the front, beside those the groups ask for
 
 
 @contextmanager
-def local(*, cores: float, host: str = "127.0.0.1", port: int = 8000) -> Iterator[None]:
-    """Ray and Serve on this machine, without dashboard and jobs interface; ended at the end.
+def processes(*, cores: float) -> Iterator[None]:
+    """Ray on this machine, or on the cluster that RAY_ADDRESS names; ended at the end.
 
-    Ray's sockets listen on 127.0.0.1, but for one of each replica (gRPC) that listens wider and
-    answers to nobody without the token.
+    Without dashboard and jobs interface. Ray's sockets listen on 127.0.0.1, but for one of each
+    replica (gRPC) that listens wider and answers to nobody without the token.
 
     Args:
-        cores: that replicas may ask for together; logical, this machine may have fewer.
+        cores: that actors may ask for together; logical, this machine may have fewer.
+
+    Raises:
+        InvalidInput: Ray's own guard, the token between its processes, is switched off.
+        Unavailable: Ray does not start.
+    """
+    _prepare()
+    import ray
+
+    _begin(int(cores + SPARE))
+    try:
+        yield
+    finally:
+        ray.shutdown()
+
+
+@contextmanager
+def local(*, cores: float, host: str = "127.0.0.1", port: int = 8000) -> Iterator[None]:
+    """Ray and Serve on this machine; see `processes`.
+
+    Args:
+        cores: that replicas may ask for together.
         host: where HTTP is served.
         port: where HTTP is served.
 
     Raises:
         InvalidInput: Ray's own guard, the token between its processes, is switched off.
         Unavailable: Ray does not start.
+    """
+    with processes(cores=cores):
+        from ray import serve
+
+        serve.start(
+            proxy_location="HeadOnly",
+            http_options={"host": host, "port": port, "keep_alive_timeout_s": 30},
+        )
+        try:
+            yield
+        finally:
+            serve.shutdown()  # type: ignore[no-untyped-call]
+
+
+def _prepare() -> None:
+    """Set what Ray reads from the environment before it is imported.
+
+    Raises:
+        InvalidInput: see `processes`.
     """
     if os.environ.get("RAY_AUTH_MODE") == "disabled":
         raise InvalidInput(
@@ -45,19 +85,6 @@ def local(*, cores: float, host: str = "127.0.0.1", port: int = 8000) -> Iterato
     # Ray gives its workers way to everything else; here they are what the machine is for.
     os.environ.setdefault("RAY_worker_niceness", "0")
     _token()
-    import ray
-    from ray import serve
-
-    _begin(int(cores + SPARE))
-    try:
-        serve.start(
-            proxy_location="HeadOnly",
-            http_options={"host": host, "port": port, "keep_alive_timeout_s": 30},
-        )
-        yield
-    finally:
-        serve.shutdown()  # type: ignore[no-untyped-call]
-        ray.shutdown()
 
 
 def _begin(cores: int) -> None:

@@ -2,23 +2,24 @@
 
 from __future__ import annotations
 
-import asyncio
 import json
-from collections.abc import Iterator, Sequence
-from itertools import islice
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, TextIO
 
+import numpy as np
 import typer
 from pydantic import JsonValue
 
-from tools.errors import InvalidInput, ToolError
+from serving import batchwork
+from serving.batchwork import Answer, Question
+from tools.errors import InvalidInput
+from tools.values import Image
 from ui.console import note, print_json, progress, screen
-from ui.pictures import shown, write_picture
+from ui.pictures import shown, write_whole
 from ui.specialists import JsonOption, ProfileOption, open_toolbox, parse_arguments, place_pictures
 
 if TYPE_CHECKING:
-    from tools.base import Record
+    from tools.base import Tool
     from tools.toolbox import Toolbox
 
 SUFFIXES = {".png", ".jpg", ".jpeg", ".webp", ".gif", ".bmp", ".tif", ".tiff"}
@@ -38,6 +39,10 @@ def map_folder(
         ),
     ] = None,
     batch: Annotated[int, typer.Option(help="Pictures that run together.", min=1, max=256)] = 8,
+    actors: Annotated[
+        int,
+        typer.Option(help="Processes that share the work, over Ray Data; 0 is this one.", min=0),
+    ] = 0,
     profile: ProfileOption = "miniature",
     as_json: JsonOption = False,
 ) -> None:
@@ -47,15 +52,18 @@ def map_folder(
         raise InvalidInput(f"{str(folder)!r} is not a folder")
     toolbox = open_toolbox(profile)
     tool = toolbox.tool(name)
-    given = parse_arguments(tool, arguments or [])
-    target = out or Path(f"{folder.resolve().name}-{name}")
-    work = Work(toolbox, name, given, target)
+    question = _question(tool, parse_arguments(tool, arguments or []))
+    work = Work(toolbox, question, out or Path(f"{folder.resolve().name}-{name}"))
     with work, progress(console) as bar:
         todo = work.left(folder)
         task = bar.add_task(f"{name} over {shown(folder)}", total=len(todo))
-        for part in _parts(todo, batch):
-            asyncio.run(work.do(part))
-            bar.advance(task, len(part))
+        if actors:
+            made = batchwork.spread(profile, question, todo, batch, actors)
+        else:
+            made = batchwork.here(toolbox, question, todo, batch)
+        for one in made:
+            work.write(one)
+            bar.advance(task)
     facts = {"results": str(work.path), "done": work.done, "before": work.before}
     if as_json:
         print_json({**facts, "failed": work.failed})
@@ -76,11 +84,8 @@ class Work:
         failed: path to the reason; tried again the next time.
     """
 
-    def __init__(
-        self, toolbox: Toolbox, name: str, given: dict[str, JsonValue], folder: Path
-    ) -> None:
-        self._toolbox, self._name, self._given = toolbox, name, given
-        self._tool = toolbox.tool(name)
+    def __init__(self, toolbox: Toolbox, question: Question, folder: Path) -> None:
+        self._toolbox, self._question = toolbox, question
         self.path = folder / "results.jsonl"
         self.done = self.before = 0
         self.failed: dict[str, str] = {}
@@ -92,10 +97,10 @@ class Work:
             InvalidInput: they are of another tool, other arguments or other weights.
         """
         head = {
-            "tool": self._name,
-            "version": self._tool.version,
-            "checkpoint": self._toolbox.checkpoint_digest(self._name),
-            "arguments": self._given,
+            "tool": self._question.tool,
+            "version": self._toolbox.tool(self._question.tool).version,
+            "checkpoint": self._toolbox.checkpoint_digest(self._question.tool),
+            "arguments": self._question.given,
         }
         lines = _whole_lines(self.path)
         if lines and lines[0] != head:
@@ -129,45 +134,30 @@ class Work:
         self.before = len(found) - len(left)
         return left
 
-    async def do(self, paths: Sequence[Path]) -> None:
-        """Answer some pictures and write their lines down."""
-        from tools.values import load_image
-
-        asked: dict[Path, Record] = {}
-        for path in paths:
-            try:
-                picture = load_image(path).image
-                values = place_pictures(self._tool, self._given, [picture])
-                request = self._tool.parse({**self._given, **values})
-                self._tool.check(request)
-            except ToolError as error:
-                self.failed[str(path)] = str(error)
-            else:
-                asked[path] = request
-        results = await self._toolbox.call_many(self._name, list(asked.values())) if asked else []
-        for path, result in zip(asked, results, strict=True):
-            if isinstance(result, ToolError):
-                self.failed[str(path)] = str(result)
-            else:
-                self._write(path, result)
-        self._file.flush()
-
-    def _write(self, path: Path, result: Record) -> None:
-        from tools.cache import pictures_in
-
+    def write(self, answer: Answer) -> None:
+        """Write down what came of one picture."""
+        if answer.problem:
+            self.failed[answer.path] = answer.problem
+            return
         files = {}
-        for picture in pictures_in(result):
-            file = self.path.parent / f"{picture.id[:16]}.png"
-            files[picture.id] = str(write_picture(picture, file))
-        line: dict[str, Any] = {"path": str(path), "output": result.model_dump(mode="json")}
+        for identity, png in (answer.pictures or {}).items():
+            file = self.path.parent / f"{identity[:16]}.png"
+            files[identity] = str(write_whole(png, file))
+        line: dict[str, Any] = {"path": answer.path, "output": json.loads(answer.output)}
         self._file.write(json.dumps({**line, "pictures": files} if files else line) + "\n")
+        self._file.flush()
         self.done += 1
 
 
-def _parts(paths: Sequence[Path], size: int) -> Iterator[list[Path]]:
-    rest = iter(paths)
-    while part := list(islice(rest, size)):
-        yield part
+def _question(tool: Tool[Any, Any], given: dict[str, JsonValue]) -> Question:
+    """What is asked of each picture.
+
+    Raises:
+        InvalidInput: the tool takes no picture.
+    """
+    blank = Image.from_pixels(np.zeros((1, 1, 3), np.uint8))
+    ((field, value),) = place_pictures(tool, given, [blank]).items()
+    return Question(tool.name, given, field, several=isinstance(value, tuple))
 
 
 def _whole_lines(path: Path) -> list[dict[str, Any]]:

@@ -63,10 +63,15 @@ def drop_if_empty(folder: Path) -> None:
 
 def write_picture(image: Image, path: Path) -> Path:
     """Write a PNG whole or not at all; return its absolute path."""
+    return write_whole(image.png(), path)
+
+
+def write_whole(data: bytes, path: Path) -> Path:
+    """Write a file whole or not at all; return its absolute path."""
     path.parent.mkdir(parents=True, exist_ok=True)
     part = path.with_name(f".{path.name}.part")
     try:
-        part.write_bytes(image.png())
+        part.write_bytes(data)
         part.replace(path)
     finally:
         part.unlink(missing_ok=True)
