@@ -5,11 +5,11 @@ from __future__ import annotations
 from dataclasses import asdict, dataclass
 from typing import Any, Literal
 
-from miniature.world.language import noun_phrase
+from miniature.world.language import listed, noun_phrase
 from miniature.world.vocabulary import RELATION_WORDS, Relation
 
 PromptKind = Literal[
-    "one object", "two objects", "counting", "colours", "position", "attribute binding"
+    "one object", "two objects", "counting", "colours", "position", "attribute binding", "scene"
 ]
 KINDS: tuple[PromptKind, ...] = (
     "one object",
@@ -18,7 +18,7 @@ KINDS: tuple[PromptKind, ...] = (
     "colours",
     "position",
     "attribute binding",
-)
+)  # as GenEval has them; "scene" is a set of its own
 
 
 @dataclass(frozen=True)
@@ -65,5 +65,8 @@ class Expectation:
     def words(self) -> str:
         """The prompt that asks for it, such as "a red car above a dog"."""
         phrases = [noun_phrase((one.name, one.colour), one.count) for one in self.wanted]
-        body = f" {RELATION_WORDS[self.relation] if self.relation else 'and'} ".join(phrases)
+        if self.relation:
+            first, second, *rest = phrases
+            phrases = [f"{first} {RELATION_WORDS[self.relation]} {second}", *rest]
+        body = listed(phrases)
         return f"{body} on a {self.background} background" if self.background else body

@@ -28,11 +28,11 @@ from benchmarks import arms, report
 from benchmarks.bench import Bench
 from benchmarks.judge import Judge
 from benchmarks.stickereval_figures import ARMS, Line, body, figures, plot
-from benchmarks.stickereval_prompts import Prompt, load
+from benchmarks.stickereval_prompts import FILE, SCENES_FILE, Prompt, load
 from tools.toolbox import Toolbox
 from tools.values import Image
 
-RUNS = Path(__file__).resolve().parents[1] / "runs" / "stickereval"
+RUNS = Path(__file__).resolve().parents[1] / "runs"
 N = 8
 SEEDS = 3
 APART = 1_000_003  # between the seeds of one prompt
@@ -102,14 +102,13 @@ async def one(
 
 
 def read(folder: Path) -> list[Line]:
-    """All lines of all shards, one for each prompt and seed, in the order of the prompts."""
+    """All lines of all shards, one for each prompt and seed, by seed and prompt."""
     lines: dict[tuple[int, str], Line] = {}
     for path in sorted(folder.glob("*.jsonl")):
         for text in path.read_text(encoding="utf-8").splitlines():
             line = json.loads(text)
             lines[line["round"], line["id"]] = line
-    place = {prompt.id: number for number, prompt in enumerate(load())}
-    return sorted(lines.values(), key=lambda line: (line["round"], place[line["id"]]))
+    return [lines[key] for key in sorted(lines)]
 
 
 def chosen(prompts: Sequence[Prompt], limit: int | None, shard: str) -> list[Prompt]:
@@ -205,45 +204,48 @@ def main() -> None:
     parser.add_argument("--limit", type=int, help="only so many prompts, spread over all kinds")
     parser.add_argument("--minutes", type=float, default=float("inf"), help="then begin no more")
     parser.add_argument("--shard", default="1/1", help="i/n: the i-th of n parts")
-    parser.add_argument("--runs", type=Path, default=RUNS, help="folder of results")
+    parser.add_argument("--scenes", action="store_true", help="the harder set, a report of its own")
     parser.add_argument("--keep", action="store_true", help="keep the pictures beside the results")
     parser.add_argument("--fresh", action="store_true", help="forget this part's earlier results")
     parser.add_argument("--report", action="store_true", help="only write it, even of a part")
     arguments = parser.parse_args()
+    name = "stickereval_scenes" if arguments.scenes else "stickereval"
+    prompts, runs = load(SCENES_FILE if arguments.scenes else FILE), RUNS / name
     part = arguments.shard.replace("/", "-of-")
     if arguments.fresh:
-        for old in arguments.runs.glob("*.jsonl" if part == "1-of-1" else f"{part}.jsonl"):
+        for old in runs.glob("*.jsonl" if part == "1-of-1" else f"{part}.jsonl"):
             old.unlink()
     if not arguments.report:
         asyncio.run(
             measure(
-                [*cases(chosen(load(), arguments.limit, arguments.shard), arguments.seeds)],
+                [*cases(chosen(prompts, arguments.limit, arguments.shard), arguments.seeds)],
                 arguments.n,
                 toolbox=LocalToolbox(load_profile(arguments.profile)),
                 planner=planner(arguments.llm) if arguments.llm else arms.Verbatim(),
-                results=arguments.runs / f"{part}.jsonl",
-                keep=arguments.runs / "pictures" if arguments.keep else None,
+                results=runs / f"{part}.jsonl",
+                keep=runs / "pictures" if arguments.keep else None,
                 minutes=arguments.minutes,
             )
         )
-    lines = read(arguments.runs)
+    lines = read(runs)
     found = figures(lines)
-    print(body(found))
-    whole = len(chosen(load(), arguments.limit, "1/1")) * arguments.seeds
+    print(body(found, f"{name}.svg"))
+    whole = len(chosen(prompts, arguments.limit, "1/1")) * arguments.seeds
     if arguments.report or len(lines) == whole:
-        write(found, arguments)
+        write(name, found, arguments)
 
 
-def write(found: Line, given: argparse.Namespace) -> None:
+def write(name: str, found: Line, given: argparse.Namespace) -> None:
     """The report, with the command that makes it again."""
     named = {"--limit": (given.limit, None), "--n": (given.n, N), "--seeds": (given.seeds, SEEDS)}
     named["--llm"] = (given.llm, None)
     words = [f" {name} {value}" for name, (value, usual) in named.items() if value != usual]
+    words += [" --scenes"] if given.scenes else []
     command = f"python -m benchmarks.stickereval{''.join(words)} --fresh"
-    plot(found["course"], report.place("stickereval", command) / "stickereval.svg")
-    report.write(
-        *("stickereval", "StickerEval", command, found, body(found)), profile=given.profile
-    )
+    plot(found["course"], report.place("stickereval", command) / f"{name}.svg")
+    title = "StickerEval, scenes" if given.scenes else "StickerEval"
+    text = body(found, f"{name}.svg")
+    report.write(name, title, command, found, text, profile=given.profile)
 
 
 if __name__ == "__main__":

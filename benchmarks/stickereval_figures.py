@@ -34,7 +34,7 @@ def figures(lines: Sequence[Line]) -> dict[str, Any]:
         },
         "by_kind": {
             kind: _right(chosen)
-            for kind in KINDS
+            for kind in (*KINDS, "scene")
             if (chosen := [line for line in lines if line["kind"] == kind])
         },
         "by_pair": {
@@ -108,10 +108,10 @@ def plot(held: Mapping[str, Sequence[float]], path: Path) -> None:
     figure.savefig(path, metadata={"Date": None})
 
 
-def body(found: dict[str, Any]) -> str:
-    """The figures as markdown."""
+def body(found: dict[str, Any], picture: str) -> str:
+    """The figures as markdown, with the plot in the file `picture`."""
     groups = {**found["by_kind"], "all": found["right"]}
-    groups |= {f"{pair} pairs": right for pair, right in found["by_pair"].items()}
+    groups |= {f"{pair} pairs": one for pair, one in found["by_pair"].items() if one["cases"]}
     rows = [
         (name, right["cases"], *(report.percent(right[arm]) for arm in ARMS))
         for name, right in groups.items()
@@ -150,7 +150,7 @@ def body(found: dict[str, Any]) -> str:
             + ", ".join(f"{why} ({n})" for why, n in sorted(found["stopped"].items()))
             + f". Outside of tools it took {report.percent(found['overhead_mean'])} of its time.",
             "",
-            "![right pictures against seconds](stickereval.svg)",
+            f"![right pictures against seconds]({picture})",
         )
     )
 

@@ -1,8 +1,9 @@
 """StickerEval prompts: 300 fixed requests in six GenEval-like kinds, 50 of each.
 
 Kinds as in GenEval (Ghosh et al. 2023, arXiv:2310.11513), words of StickerWorld. In the kinds
-that pair things, ten of fifty hold a pair that training never sees. The file in the repository is
-the benchmark; this writes it again, the same for ever.
+that pair things, ten of fifty hold a pair that training never sees. Beside them stands
+a harder set of 60 scenes: four things, some in colours, one relation, a background. The
+files in the repository are the benchmark; this writes them again, the same for ever.
 
     python -m benchmarks.stickereval_prompts
 """
@@ -19,9 +20,11 @@ import numpy as np
 
 from benchmarks.expectation import KINDS, Expectation, PromptKind, Wanted
 from miniature.world.splits import has_held_out_pair
-from miniature.world.vocabulary import COLOURS, OBJECTS, RELATION_WORDS, Relation
+from miniature.world.vocabulary import BACKGROUNDS, COLOURS, OBJECTS, RELATION_WORDS, Relation
 
 FILE = Path(__file__).with_name("stickereval_prompts.jsonl")
+SCENES_FILE = Path(__file__).with_name("stickereval_scenes.jsonl")
+SCENES = 60
 EACH = 50  # prompts of a kind
 HELD_OUT = 10  # of these, with a held-out pair, in the kinds that can have one
 SEED = 2026
@@ -75,6 +78,24 @@ def make() -> list[Prompt]:
     return prompts
 
 
+def make_scenes() -> list[Prompt]:
+    """The harder set, of pairs that training saw."""
+    rng = np.random.default_rng(SEED + 1)
+    prompts: list[Prompt] = []
+    while len(prompts) < SCENES:
+        expectation = _scene(rng, len(prompts))
+        groups = [(one.name, one.colour) for one in expectation.wanted]
+        if len({name for name, _ in groups}) == len(groups) and not has_held_out_pair(groups):
+            number = len(prompts) + 1
+            prompts.append(
+                Prompt(
+                    *(f"scene-{number:02d}", "scene", expectation.words(), False),
+                    *(1_000_000 + 1000 * number, expectation),
+                )
+            )
+    return prompts
+
+
 def _name(rng: np.random.Generator, *, painted: bool | None = None, other: str = "") -> str:
     names = [
         kind.name
@@ -121,6 +142,20 @@ def _binding(rng: np.random.Generator, number: int) -> Expectation:
     return Expectation((Wanted(first, colour), Wanted(second, _colour(rng, other=colour))))
 
 
+def _scene(rng: np.random.Generator, number: int) -> Expectation:
+    """Two things in a relation, then two more, of two kinds or of one."""
+    relation: Relation = tuple(RELATION_WORDS)[number % 4]
+    first = Wanted(_name(rng, painted=True), _colour(rng)), Wanted(_name(rng))
+    rest: tuple[Wanted, ...]
+    if number % 8 < 4:
+        rest = Wanted(_name(rng, painted=True), _colour(rng)), Wanted(_name(rng))
+    else:
+        rest = (Wanted(_name(rng), None, 2, True),)
+    wanted = (*first, *rest)
+    background = tuple(BACKGROUNDS)[number % len(BACKGROUNDS)]
+    return Expectation(wanted, relation, background)
+
+
 MAKERS: dict[PromptKind, Callable[[np.random.Generator, int], Expectation]] = {
     "one object": _one,
     "two objects": _two,
@@ -133,9 +168,10 @@ PAIRED: tuple[PromptKind, ...] = ("two objects", "colours", "position", "attribu
 
 
 def main() -> None:
-    """Write the file."""
-    lines = [json.dumps(prompt.to_json(), ensure_ascii=False) for prompt in make()]
-    FILE.write_text("\n".join(lines) + "\n", encoding="utf-8")
+    """Write the files."""
+    for file, prompts in ((FILE, make()), (SCENES_FILE, make_scenes())):
+        lines = [json.dumps(prompt.to_json(), ensure_ascii=False) for prompt in prompts]
+        file.write_text("\n".join(lines) + "\n", encoding="utf-8")
 
 
 if __name__ == "__main__":

@@ -53,7 +53,7 @@ async def test_a_run_that_was_stopped_goes_on_where_it_was(
     found = stickereval_figures.figures(lines)
     assert found["prompts"] == found["cases"] == 2
     assert found["right"]["loop"] == found["course"]["loop"][-1]
-    assert "cases `layout`" in stickereval_figures.body(found)
+    assert "cases `layout`" in stickereval_figures.body(found, "a.svg")
     stickereval_figures.plot(found["course"], tmp_path / "course.svg")
     assert (tmp_path / "course.svg").read_text().startswith("<?xml")
 

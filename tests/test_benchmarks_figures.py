@@ -122,7 +122,7 @@ def test_regressions_gains_and_false_claims_are_counted() -> None:
     assert found["gains"] == {"best": 1, "loop": 2}
     assert found["right_of_claimed_passed"] == 0.5
     assert found["right"]["loop"] == pytest.approx(2 / 3)
-    assert "best of N 0, loop 1" in stickereval_figures.body(found)
+    assert "best of N 0, loop 1" in stickereval_figures.body(found, "a.svg")
     assert found["course"]["single"][0] == 0
     assert found["course"]["loop"][-1] == pytest.approx(found["right"]["loop"], abs=1e-4)
 

@@ -8,7 +8,14 @@ import pytest
 from benchmarks.expectation import KINDS, Expectation, Wanted
 from benchmarks.judge import Judge, SeenThing, Sight, overlap
 from benchmarks.judge_accuracy import claims, measure, whole_scene_right
-from benchmarks.stickereval_prompts import EACH, load, make
+from benchmarks.stickereval_prompts import (
+    EACH,
+    SCENES,
+    SCENES_FILE,
+    load,
+    make,
+    make_scenes,
+)
 from miniature.world.scene import boxes, draw, sample
 from miniature.world.splits import FIRST_SEED
 
@@ -82,9 +89,12 @@ def test_the_prompts_in_the_repository_are_those_the_generator_makes() -> None:
     assert prompts == make()
     assert [prompt.kind for prompt in prompts] == [kind for kind in KINDS for _ in range(EACH)]
     assert len({prompt.id for prompt in prompts}) == len(prompts) == 300
+    scenes = load(SCENES_FILE)
+    assert scenes == make_scenes()
+    assert len({prompt.text for prompt in scenes}) == SCENES
 
 
 def test_a_prompt_says_what_it_expects() -> None:
-    for prompt in load():
+    for prompt in (*load(), *load(SCENES_FILE)):
         assert all(one.name in prompt.text or one.count > 1 for one in prompt.expectation.wanted)
         assert prompt.text == prompt.expectation.words()

@@ -54,6 +54,19 @@ SUBJECTS = (
         (),  # StickerEval was last run whole on weights before these
     ),
     Subject(
+        "control",
+        "Miniature ControlNet",
+        "`ControlNetModel` for the U-Net of `../stable-diffusion`: draws along Canny's edges, "
+        "white on black, or along regions, each flat in a colour of its own on black. Taught scenes of "
+        "one thing or two, anywhere.",
+        "python -m miniature.train.control --minutes 16, then --minutes 34 --seed 1",
+        "train.jsonl",
+        (
+            ("things where the map has them", "hands:tools.control.success"),
+            ("map kept, IoU", "hands:tools.control.structure"),
+        ),
+    ),
+    Subject(
         "clip",
         "Miniature CLIP",
         "`CLIPModel`: pictures and texts in one space; image tower ViT 256 wide, 4 layers, 16 px "
