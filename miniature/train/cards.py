@@ -57,8 +57,8 @@ SUBJECTS = (
         "control",
         "Miniature ControlNet",
         "`ControlNetModel` for the U-Net of `../stable-diffusion`: draws along Canny's edges, "
-        "white on black, or along regions, each flat in a colour of its own on black. Taught scenes of "
-        "one thing or two, anywhere.",
+        "white on black, or along regions, each flat in a colour of its own on black. Taught "
+        "scenes of one thing or two, anywhere.",
         "python -m miniature.train.control --minutes 16, then --minutes 34 --seed 1",
         "train.jsonl",
         (
