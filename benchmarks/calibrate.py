@@ -23,11 +23,13 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import torch
 
 from benchmarks import fitting, verifier
 from benchmarks.detection import Answer, hits
 from benchmarks.eyes import FLOOR, ask, picture, scenes
 from benchmarks.pictured import Pictures, pictures
+from miniature.train import cards
 from miniature.world.language import describe, edits, questions
 from miniature.world.scene import Scene
 from miniature.world.splits import FIRST_SEED
@@ -188,12 +190,14 @@ def main() -> None:
     arguments = parser.parse_args()
     profile = load_profile(arguments.profile)
     chosen = arguments.tools or (*FITS, "score", "verifier")
+    torch.manual_seed(0)  # pictures are softened at random
     given = pictures(arguments.count, FIRST)
     alive = [name for name in FITS if name in chosen]
     with uncalibrated(profile, alive) as toolbox:
         found = {name: asyncio.run(FITS[name](toolbox, given)) for name in alive}
     for name, curves in found.items():
         print(calibration.write(weights.locate(profile.tools[name].checkpoint), curves))
+    cards.main()  # curves lie beside the weights, and their digests are listed
     if "score" in chosen:
         figures = asyncio.run(descriptions(LocalToolbox(profile), arguments.count))
         print("score, for the profile:", json.dumps(figures))

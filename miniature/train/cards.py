@@ -107,11 +107,11 @@ def figure(reference: str) -> str:
     """The value behind "report:path.to.value", or what is to be run to have it."""
     name, _, path = reference.partition(":")
     file = REPORTS / f"{name}.json"
-    if not file.is_file():
-        return f"not measured yet: `python -m benchmarks.{name}`"
-    value: Any = json.loads(file.read_text())
+    value: Any = json.loads(file.read_text()) if file.is_file() else {}
     for key in path.split("."):
-        value = value[key]
+        value = value.get(key, {})
+    if isinstance(value, dict):
+        return f"not measured yet: `python -m benchmarks.{name}`"
     return f"{100 * value:.1f}%"
 
 

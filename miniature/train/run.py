@@ -38,20 +38,17 @@ def arguments(
         description=description, formatter_class=argparse.RawDescriptionHelpFormatter
     )
     if names:
-        parser.add_argument(
-            "names",
-            nargs="*",
-            choices=names,
-            default=list(names),
-            metavar="NAME",
-            help=f"which: {', '.join(names)}",
-        )
+        parser.add_argument("names", nargs="*", metavar="NAME", help=f"of: {', '.join(names)}")
     parser.add_argument("--minutes", type=float, default=minutes, help="wall-clock time to train")
     parser.add_argument("--seed", type=int, default=0, help="of initial weights; first scene read")
     parser.add_argument("--device", default="cuda" if torch.cuda.is_available() else "cpu")
     parser.add_argument("--threads", type=int, default=1, help="CPU threads of this process")
     parser.add_argument("--out", type=Path, default=out, help="folder to write to")
     options = parser.parse_args()
+    if names:
+        options.names = options.names or list(names)
+        if strange := sorted(set(options.names) - set(names)):
+            parser.error(f"no recipe {strange[0]!r}; there are: {', '.join(names)}")
     torch.set_num_threads(options.threads)
     torch.manual_seed(options.seed)
     return options
