@@ -12,6 +12,7 @@ from agent.drawing import Try
 from agent.state import CallRecord, ImageRecord
 from agent.store import Origin, Store, libraries
 from tools.base import Record
+from tools.generate import GenerateOptions
 from tools.toolbox import Toolbox
 from tools.values import Image
 
@@ -138,9 +139,14 @@ class Keeper:
 
     def sizes(self) -> dict[str, tuple[int, int]]:
         """Handle to width and height in px; under "" those of a picture yet to be drawn."""
-        draws = "generate" in self._toolbox.names()
-        weights = self._toolbox.checkpoint_digest("generate") if draws else ""
-        return self._store.sizes(self._conversation, weights)
+        if "generate" not in self._toolbox.names():
+            return self._store.sizes(self._conversation)
+        weights = self._toolbox.checkpoint_digest("generate")
+        found = self._store.sizes(self._conversation, weights)
+        options = self._toolbox.tool("generate").options
+        if isinstance(options, GenerateOptions) and options.size is not None:
+            found.setdefault("", options.size)
+        return found
 
     def shown(self) -> tuple[str, ...]:
         """Handles that are not undone, oldest first."""

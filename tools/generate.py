@@ -23,6 +23,11 @@ class GenerateOptions(DrawOptions):
     together: int = Field(
         1, ge=1, le=16, description="pictures drawn at once; above 1 faster, last bits then vary"
     )
+    size: tuple[int, int] | None = Field(
+        None,
+        description="width and height that the network draws by itself; lets the agent give "
+        "things their places before the first picture",
+    )
 
 
 class GenerateInput(Record):

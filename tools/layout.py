@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
@@ -20,6 +21,7 @@ if TYPE_CHECKING:
     from models.diffusion import OnStep
 
 ALONE = 0.5  # share of its window's side that a thing takes, where the profile says nothing
+GROUND = re.compile(r"\b(?:on|against|with|over|before) (?:an? |the )?[\w-]+ background\b", re.I)
 APART = 1009  # between the seeds of two things of a picture
 
 
@@ -117,7 +119,8 @@ class Layout(Hand[LayoutInput, GenerateOutput]):
         reports: Sequence[OnStep | None],
         places: Sequence[tuple[str, Box]],
     ) -> Image:
-        image = _ground(self._drawn(request, seed, size_wh, reports[0]))
+        told = _short(request) if self.options.alone else request
+        image = _ground(self._drawn(told, seed, size_wh, reports[0]))
         for i, (phrase, box) in enumerate(places):
             # noise of its own for each: twins would look the same, faults too
             order = self.order(phrase, request.negative_prompt, (seed + APART * i) % LAST_SEED)
@@ -129,6 +132,16 @@ class Layout(Hand[LayoutInput, GenerateOutput]):
             where = region.filled(size_wh, [box])
             image = painted(self._model, image, where, order, manner, report, share=share).image
         return image
+
+
+def _short(request: LayoutInput) -> LayoutInput:
+    """The request with one of its things only and what it says of the ground.
+
+    For a network that draws things by themselves: in a crowd of words it loses the ground's colour.
+    """
+    ground = GROUND.search(request.prompt)
+    words = " ".join([request.things[0].phrase, *([ground[0]] if ground else [])])
+    return request.model_copy(update={"prompt": words})
 
 
 def _ground(image: Image) -> Image:
