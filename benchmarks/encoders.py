@@ -11,7 +11,7 @@ from __future__ import annotations
 
 import argparse
 import json
-from collections.abc import Sequence
+import sys
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -115,7 +115,8 @@ def precision(vectors: Tensor, names: Tensor) -> float:
 
 def figures(encoder: Any, learnt: Album, alone: Album, many: Album) -> dict[str, float | None]:
     """What an encoder is worth on scenes of one thing, and of any number."""
-    known, asked = (encoder.pictures(one.pictures).cpu() for one in (learnt, alone))
+    # clones: what inference made takes no gradient
+    known, asked = (encoder.pictures(one.pictures).cpu().clone() for one in (learnt, alone))
     layer = probe(known, learnt.names)
     made: dict[str, float | None] = {
         "probe": _share(layer(asked).argmax(1), alone),
@@ -207,15 +208,15 @@ def measure(folders: dict[str, Path], count: int, learnt: int, many: int) -> dic
     return made
 
 
-def main(arguments: Sequence[str] | None = None) -> None:
+def main() -> None:
     """Command line."""
     parser = argparse.ArgumentParser(description="Encoders compared at equal compute.")
     parser.add_argument("--folder", type=Path, required=True, help="made by the training recipe")
     parser.add_argument("--minutes", type=float, default=4, help="that each was trained")
-    parser.add_argument("--count", type=int, default=500, help="scenes of one thing")
-    parser.add_argument("--learnt", type=int, default=2000, help="scenes that the probe learns")
-    parser.add_argument("--many", type=int, default=500, help="scenes that words find")
-    given = parser.parse_args(arguments)
+    parser.add_argument("--count", type=int, default=300, help="scenes of one thing")
+    parser.add_argument("--learnt", type=int, default=1200, help="scenes that the probe learns")
+    parser.add_argument("--many", type=int, default=300, help="scenes that words find")
+    given = parser.parse_args()
     folders = {
         one.name: one for one in sorted(given.folder.iterdir()) if (one / "train.jsonl").is_file()
     }
@@ -229,7 +230,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
         "many": given.many,
         "encoders": measure(folders, given.count, given.learnt, given.many),
     }
-    command = f"python -m benchmarks.encoders --folder {given.folder} --minutes {given.minutes:g}"
+    command = " ".join(["python -m benchmarks.encoders", *sys.argv[1:]])
     plot(found["encoders"], report.place("encoders", command) / "encoders.svg")
     report.write("encoders", "Encoders at equal compute", command, found, body(found))
 
