@@ -35,6 +35,7 @@ from tools.errors import InvalidInput
 
 NAMES = list(OBJECTS)
 NEIGHBOURS = 10
+SHIPPED = "shipped clip"
 DECAY = 1e-4  # of the probe's weights
 BENCH = Bench(
     seeds="probe learns from the train split, scenes of the test split in order",
@@ -203,7 +204,7 @@ def measure(folders: dict[str, Path], count: int, learnt: int, many: int) -> dic
     for name, folder in folders.items():
         encoder = encoders.load(str(folder), "cpu", "float32")
         made[name] = {split: figures(encoder, known, *two) for split, two in sets.items()}
-        made[name]["samples"] = samples(folder) if (folder / "train.jsonl").exists() else 0
+        made[name]["samples"] = samples(folder) if name != SHIPPED else 0
         print({name: made[name]}, flush=True)
     return made
 
@@ -222,7 +223,7 @@ def main() -> None:
     }
     if not folders:
         raise InvalidInput(f"no encoders in {given.folder}; `python -m miniature.train.encoders`")
-    folders["shipped clip"] = Path("miniature/weights/clip")
+    folders[SHIPPED] = Path("miniature/weights/clip")
     found: dict[str, Any] = {
         "minutes": given.minutes,
         "scenes": given.count,
