@@ -28,7 +28,7 @@ from benchmarks import arms, report
 from benchmarks.bench import Bench
 from benchmarks.judge import Judge
 from benchmarks.stickereval_figures import ARMS, Line, body, figures, plot
-from benchmarks.stickereval_prompts import FILE, SCENES_FILE, Prompt, load
+from benchmarks.stickereval_prompts import FILE, Prompt, load
 from tools.toolbox import Toolbox
 from tools.values import Image
 
@@ -190,8 +190,14 @@ async def measure(
         store.close()
 
 
-def main() -> None:
-    """Command line."""
+def main(name: str = "stickereval", title: str = "StickerEval", file: Path = FILE) -> None:
+    """Command line.
+
+    Args:
+        name: of the module, and so of the report.
+        title: of the report.
+        file: the prompts.
+    """
     from agent.language import planner
     from tools.profile import load_profile
     from tools.toolbox import LocalToolbox
@@ -204,13 +210,11 @@ def main() -> None:
     parser.add_argument("--limit", type=int, help="only so many prompts, spread over all kinds")
     parser.add_argument("--minutes", type=float, default=float("inf"), help="then begin no more")
     parser.add_argument("--shard", default="1/1", help="i/n: the i-th of n parts")
-    parser.add_argument("--scenes", action="store_true", help="the harder set, a report of its own")
     parser.add_argument("--keep", action="store_true", help="keep the pictures beside the results")
     parser.add_argument("--fresh", action="store_true", help="forget this part's earlier results")
     parser.add_argument("--report", action="store_true", help="only write it, even of a part")
     arguments = parser.parse_args()
-    name = "stickereval_scenes" if arguments.scenes else "stickereval"
-    prompts, runs = load(SCENES_FILE if arguments.scenes else FILE), RUNS / name
+    prompts, runs = load(file), RUNS / name
     part = arguments.shard.replace("/", "-of-")
     if arguments.fresh:
         for old in runs.glob("*.jsonl" if part == "1-of-1" else f"{part}.jsonl"):
@@ -232,18 +236,16 @@ def main() -> None:
     print(body(found, f"{name}.svg"))
     whole = len(chosen(prompts, arguments.limit, "1/1")) * arguments.seeds
     if arguments.report or len(lines) == whole:
-        write(name, found, arguments)
+        write(name, title, found, arguments)
 
 
-def write(name: str, found: Line, given: argparse.Namespace) -> None:
+def write(name: str, title: str, found: Line, given: argparse.Namespace) -> None:
     """The report, with the command that makes it again."""
     named = {"--limit": (given.limit, None), "--n": (given.n, N), "--seeds": (given.seeds, SEEDS)}
     named["--llm"] = (given.llm, None)
     words = [f" {name} {value}" for name, (value, usual) in named.items() if value != usual]
-    words += [" --scenes"] if given.scenes else []
-    command = f"python -m benchmarks.stickereval{''.join(words)} --fresh"
-    plot(found["course"], report.place("stickereval", command) / f"{name}.svg")
-    title = "StickerEval, scenes" if given.scenes else "StickerEval"
+    command = f"python -m benchmarks.{name}{''.join(words)} --fresh"
+    plot(found["course"], report.place(name, command) / f"{name}.svg")
     text = body(found, f"{name}.svg")
     report.write(name, title, command, found, text, profile=given.profile)
 

@@ -64,7 +64,7 @@ def local(*, cores: float, host: str = "127.0.0.1", port: int = 8000) -> Iterato
 
 
 def _prepare() -> None:
-    """Set what Ray reads from the environment before it is imported.
+    """See that the token between Ray's processes is there.
 
     Raises:
         InvalidInput: see `processes`.
@@ -73,17 +73,6 @@ def _prepare() -> None:
         raise InvalidInput(
             "RAY_AUTH_MODE=disabled lets anyone who reaches this machine run code; unset it"
         )
-    os.environ.setdefault("RAY_AUTH_MODE", "token")
-    # Ray reads this on any system: its own sockets, pickle behind them, stay on loopback.
-    os.environ.setdefault("RAY_ENABLE_WINDOWS_OR_OSX_CLUSTER", "0")
-    os.environ.setdefault("RAY_USAGE_STATS_ENABLED", "0")
-    # On a busy machine Ray's processes are slow, not broken; by itself it gives up after 30 s.
-    os.environ.setdefault("RAY_raylet_start_wait_time_s", "240")
-    os.environ.setdefault("RAY_agent_register_timeout_ms", "240000")
-    os.environ.setdefault("RAY_SERVE_PROXY_READY_CHECK_TIMEOUT_S", "120")
-    os.environ.setdefault("RAY_SERVE_PROXY_HEALTH_CHECK_TIMEOUT_S", "60")
-    # Ray gives its workers way to everything else; here they are what the machine is for.
-    os.environ.setdefault("RAY_worker_niceness", "0")
     _token()
 
 

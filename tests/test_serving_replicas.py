@@ -43,7 +43,7 @@ PROFILE = """
 tools:
   generate:
     checkpoint: miniature/weights/stable-diffusion
-    options: {steps: 12, guidance: 1.5}
+    options: {steps: 12, guidance: 1.5, size: [128, 128]}
   retrieve: {checkpoint: miniature/weights/clip}
   caption: {checkpoint: miniature/weights/clip}  # no BLIP: it cannot be loaded
   edges: {checkpoint: package:opencv-python-headless}

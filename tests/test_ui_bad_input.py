@@ -138,7 +138,7 @@ def test_a_picture_that_is_converted_is_said_in_one_line(
         (["run", "a dog", "--profile", "no/such.yaml"], "no profile 'no/such.yaml'"),
         (["run", "a dog", "--llm", "script:nothing.json"], "nothing.json"),
         (["run", "a dog", "--llm", "gpt"], "'gpt'"),
-        (["tool", "smell"], "no tool 'smell'; there are: caption, classify, customize"),
+        (["tool", "smell"], "no tool 'smell'; there are: caption, classify, control"),
         (["tool", "generate", "a dog"], "write KEY=VALUE"),
         (["tool", "generate", "promt=a dog"], "generate takes no 'promt'; it takes: prompt"),
         (["tool", "generate", "prompt=a", "prompt=b"], "'prompt' is given twice"),

@@ -196,7 +196,7 @@ def packed(rows: list[Row]) -> Packed:
 def batch_of(seed: int, rng: np.random.Generator) -> list[Scene]:
     """Scenes to be drawn, most of several things, things standing both ways."""
     found = scenes(seed, 2 * BATCH, composed=bool(rng.random() < 0.5))
-    found.sort(key=lambda scene: len(set(scene.groups)) < 2 and rng.random() < 0.7)
+    found.sort(key=lambda scene: len(scene.things) < 2 and rng.random() < 0.7)
     return found[: BATCH - PAINTED]
 
 
