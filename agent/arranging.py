@@ -80,7 +80,7 @@ def arrange(claims: Sequence[Claim], size_wh: tuple[int, int], seed: int) -> tup
         return ()
     rng = random.Random(seed)
     _relate(groups, claims)
-    cells = _related_cells(groups) if any(group.related for group in groups) else None
+    cells = _related_cells(groups, rng) if any(group.related for group in groups) else None
     if cells is None:
         units = [group for group in groups for _ in range(group.count)]
         rng.shuffle(units)
@@ -132,19 +132,26 @@ def _relate(groups: Sequence[Group], claims: Sequence[Claim]) -> None:
                 other.row = max(other.row, min(one.row + 1, len(groups)))
 
 
-def _related_cells(groups: Sequence[Group]) -> list[Cell]:
-    """Each group in a cell of its own; those without a relation in columns behind the others."""
-    taken: set[tuple[int, int]] = set()
-    cells: list[Cell] = []
-    for group in sorted(groups, key=lambda group: not group.related):
-        column, row = group.column, group.row
-        if not group.related:
-            column = 1 + max(column for column, _ in taken)
-        while (column, row) in taken:
-            row += 1
-        taken.add((column, row))
-        cells.append((column, row, [group] * group.count))
-    return cells
+def _related_cells(groups: Sequence[Group], rng: random.Random) -> list[Cell]:
+    """Related groups each in a cell of its own; of the rest each thing where there is room.
+
+    Where there is none, the grid grows on its shorter side, so that cells stay large.
+    """
+    cells: dict[tuple[int, int], list[Group]] = {}
+    for group in groups:
+        if group.related:
+            column, row = group.column, group.row
+            while (column, row) in cells:
+                row += 1
+            cells[column, row] = [group] * group.count
+    columns = 1 + max(column for column, _ in cells)
+    rows = 1 + max(row for _, row in cells)
+    for unit in (group for group in groups if not group.related for _ in range(group.count)):
+        if len(cells) == columns * rows:
+            columns, rows = (columns + 1, rows) if columns <= rows else (columns, rows + 1)
+        everywhere = ((column, row) for row in range(rows) for column in range(columns))
+        cells[rng.choice([cell for cell in everywhere if cell not in cells])] = [unit]
+    return [(column, row, units) for (column, row), units in cells.items()]
 
 
 def _grid(units: Sequence[Group], rng: random.Random) -> list[Cell]:
