@@ -179,6 +179,7 @@ def _holds(claim: Claim, placed: Sequence[tuple[str, Box]]) -> bool:
         "a yellow bird above a purple bird",
         "two dogs to the right of a cat",
         "a cat above a dog and a star to the left of the dog",
+        "a cat above a dog and five bees",
     ],
 )
 def test_an_arrangement_meets_the_claims_it_was_made_from(request_: str, seed: int) -> None:
@@ -190,6 +191,14 @@ def test_an_arrangement_meets_the_claims_it_was_made_from(request_: str, seed: i
         assert 0 <= y0 < y1 <= 128
         for _, (a0, b0, a1, b1) in placed[:number]:
             assert x1 <= a0 or a1 <= x0 or y1 <= b0 or b1 <= y0
+
+
+@pytest.mark.parametrize("seed", range(4))
+def test_what_has_no_relation_stands_where_there_is_room(seed: int) -> None:
+    claims = compile_checklist("a red key to the right of a turtle and two donuts")
+    placed = arrange(claims, (128, 128), seed)
+    assert len(placed) == 4
+    assert {x1 - x0 for _, (x0, _, x1, _) in placed} == {40}  # small, as the networks know it
 
 
 def test_free_space_is_found_or_there_is_none() -> None:

@@ -185,7 +185,11 @@ CASES: dict[str, tuple[list[str], list[dict[str, Any]], dict[str, Any]]] = {
         {"image": NOISE, "factor": 9},
     ),
 }
-PARTS = {"ground": "owl", **dict.fromkeys(("edges", "segmentation", "depth", "pose"), "control")}
+PARTS = {
+    "ground": "owl",
+    "segment": "sam",
+    **dict.fromkeys(("edges", "segmentation", "depth", "pose"), "control"),
+}
 LOADS = [(name, checkpoint) for name, case in CASES.items() for checkpoint in case[0]]
 
 

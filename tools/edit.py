@@ -14,13 +14,14 @@ from tools import region
 from tools.base import Record, Text
 from tools.drawing import DrawInput, Hand
 from tools.inpaint import ChangeOutput
-from tools.remove import FindOptions, eyes
+from tools.remove import FindOptions, eyes, grown
 from tools.values import Box, Image, Mask, Pixels
 
 if TYPE_CHECKING:
     from models.diffusion import OnStep
     from models.owl import Owl
 
+NEAR = 0.25  # of its size on each side of a thing, that an edit of it may change
 _ENDS = "to into with of from by on in at and left right above below under next behind"
 _NAMED = re.compile(
     rf"\b(?:the|a|an|all|every) ([a-z][a-z -]*?)(?= (?:{_ENDS.replace(' ', '|')})\b|[,.;!?]|$)"
@@ -154,15 +155,10 @@ def named(instruction: str) -> tuple[str, ...]:
 
 
 def _near(image: Image, boxes: Sequence[Box]) -> NDArray[np.bool_] | None:
-    """The boxes grown by a quarter: bool, (H, W); None where nothing was found."""
+    """The boxes and what is near them: bool, (H, W); None where nothing was found."""
     if not boxes:
         return None
-    grown = []
-    for x0, y0, x1, y1 in boxes:
-        dx, dy = (x1 - x0) / 4, (y1 - y0) / 4
-        x0, y0 = max(0.0, x0 - dx), max(0.0, y0 - dy)
-        grown.append((x0, y0, min(image.width, x1 + dx), min(image.height, y1 + dy)))
-    return region.filled(image.size_wh, grown)
+    return region.filled(image.size_wh, grown(boxes, image, NEAR))
 
 
 def _shifted(before: Box | None, after: Box | None) -> bool:

@@ -77,6 +77,27 @@ def filled(size_wh: tuple[int, int], boxes: Sequence[Box]) -> NDArray[np.bool_]:
     return region
 
 
+def spread(masks: Sequence[NDArray[np.bool_]], margin: float) -> NDArray[np.bool_]:
+    """Masks joined, each grown by a share of its thing's longer side: bool, (H, W).
+
+    Args:
+        masks: bool, (H, W) each, of one size; at least one.
+        margin: the share, 0..1.
+
+    Raises:
+        InvalidInput: all of them are empty.
+    """
+    joined = np.zeros_like(masks[0])
+    for mask in masks:
+        rows, columns = np.flatnonzero(mask.any(1)), np.flatnonzero(mask.any(0))
+        if len(rows):
+            longer = max(rows[-1] - rows[0], columns[-1] - columns[0]) + 1
+            joined |= mean(mask.astype(np.float32), max(1, round(float(longer) * margin))) > 0
+    if not joined.any():
+        raise InvalidInput("nothing could be cut out of the picture; give a mask or boxes")
+    return joined
+
+
 def window(region: NDArray[np.bool_], side: int) -> Window:
     """The square around a region that a network of that side shall see.
 

@@ -12,7 +12,7 @@ from tools import region
 from tools.base import Text
 from tools.drawing import DrawInput, Hand, PaintOptions
 from tools.inpaint import ChangeOutput, put
-from tools.remove import FindOptions, eyes, found
+from tools.remove import FindOptions, eyes, found, grown
 from tools.values import Image, Mask
 
 if TYPE_CHECKING:
@@ -60,7 +60,8 @@ class Replace(Hand[ReplaceInput, ChangeOutput]):
         order = self.order(request.prompt, request.phrase, request.seed)
         manner = self.manner(request)
         after, changed = request.image, np.zeros(request.image.pixels.shape[:2], np.bool_)
-        for box in found(self._eyes, request.image, request.phrase, self.options):
+        boxes = found(self._eyes, request.image, request.phrase, self.options)
+        for box in grown(boxes, request.image, self.options.margin):
             where = region.filled(request.image.size_wh, [box])
             made = put(self._model, after, where, order, manner, reports[0], self.options)
             after, changed = made.image, changed | made.mask.pixels
