@@ -143,13 +143,14 @@ async def called(toolbox: Toolbox, name: str, inputs: Sequence[dict[str, Any]]) 
 
 def check(claim: Claim, seen: Seen) -> Check:
     """The verdict on one claim, from what the tools said."""
-    answers = witnesses.by_answers(claim, seen)
-    crops = recheck.by_recheck(claim, seen)
-    said = [witnesses.by_detector(claim, seen), answers]
-    # Detector and crops count the same boxes: together they do not outvote another number.
-    alone = claim.kind == "count" and crops and (answers.support > 0.5) != (crops.says == "pass")
-    if crops is not None and not alone:
+    said = [witnesses.by_detector(claim, seen), witnesses.by_answers(claim, seen)]
+    crops, answers = recheck.by_recheck(claim, seen), said[1]
+    if crops is not None and claim.kind != "count":
         said.append(crops)
+    elif crops is not None and answers.says != "unsure":
+        said[0] = crops  # the same boxes, looked at twice: one witness
+    elif crops is not None and (answers.support > 0.5) == (crops.says == "pass"):
+        said.append(crops)  # two, while the answer does not lean to another number
     evidence = _evidence(claim, seen)
     return Check(claim=claim, verdict=_agreed(said), witnesses=tuple(said), evidence=evidence)
 

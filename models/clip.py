@@ -68,7 +68,7 @@ class Clip:
         self, pictures: Sequence[NDArray[np.uint8]], texts: Sequence[str]
     ) -> NDArray[np.float32]:
         """Cosine of each picture with its own text: float32, (N,), -1..1."""
-        cosines = (self.pictures(pictures) * self.texts(texts)).sum(-1)
+        cosines = (self.pictures(pictures) * self.texts(texts)).sum(-1).clamp(-1, 1)
         return np.asarray(cosines.cpu().numpy(), dtype=np.float32)
 
     @property

@@ -12,14 +12,14 @@ from tools.base import Progress, Record, Text, Tool, share
 from tools.values import Image
 
 if TYPE_CHECKING:
-    from models.clip import Clip
+    from models.scorers import Scorer
 
 
 class ScoreOptions(Record):
     """Set in the profile: the curve from similarity to belief, fitted on held-out pairs."""
 
-    middle: float = Field(0.25, ge=-1, le=1, description="similarity that means one half")
-    slope: float = Field(20.0, gt=0, description="how fast belief grows with similarity")
+    middle: float = Field(0.25, description="similarity or reward that means one half")
+    slope: float = Field(20.0, gt=0, description="how fast belief grows with it")
 
 
 class ScoreInput(Record):
@@ -33,13 +33,15 @@ class ScoreOutput(Record):
     """How well they fit."""
 
     score: float = Field(ge=0, le=1, description="belief that the text is true of the picture")
-    raw: float = Field(ge=-1, le=1, description="cosine similarity")
+    raw: float = Field(description="cosine similarity, -1..1; the reward, where a reward scores")
 
 
 class Score(Tool[ScoreInput, ScoreOutput]):
     """Tell how well a text fits a picture, from 0 to 1.
 
-    CLIP, Radford et al. 2021 (arXiv:2103.00020); its similarity passed through a logistic curve.
+    CLIP, Radford et al. 2021 (arXiv:2103.00020), or a reward learnt from preferences: PickScore,
+    Kirstain et al. 2023 (arXiv:2305.01569), which is a CLIP, or ImageReward, Xu et al. 2023
+    (arXiv:2304.05977). What the network says is passed through a logistic curve.
 
     Raises:
         Unavailable: the checkpoint is not on this machine.
@@ -50,12 +52,12 @@ class Score(Tool[ScoreInput, ScoreOutput]):
     output = ScoreOutput
     options_type = ScoreOptions
     options: ScoreOptions
-    _model: Clip
+    _model: Scorer
 
     def load(self, checkpoint: str, device: str, dtype: str) -> None:
-        from models import clip
+        from models import scorers
 
-        self._model = clip.load(checkpoint, device, dtype)
+        self._model = scorers.load(checkpoint, device, dtype)
 
     def answer(
         self, requests: Sequence[ScoreInput], progress: Progress | None
@@ -64,16 +66,12 @@ class Score(Tool[ScoreInput, ScoreOutput]):
             [request.image.pixels for request in requests], [request.text for request in requests]
         )
         return [
-            ScoreOutput(score=self._belief(float(raw)), raw=_cosine(float(raw))) for raw in found
+            ScoreOutput(score=self._belief(float(raw)), raw=round(float(raw), 4)) for raw in found
         ]
 
     def _belief(self, raw: float) -> float:
         logit = self.options.slope * (raw - self.options.middle)
         return share(0.5 * (1 + math.tanh(logit / 2)))  # the logistic function, without overflow
-
-
-def _cosine(raw: float) -> float:
-    return round(min(1.0, max(-1.0, raw)), 4)
 
 
 TOOL = Score

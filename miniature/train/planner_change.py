@@ -11,6 +11,8 @@ from miniature.world.language import article
 Made = tuple[str, Entry]
 CORNERS = ("top left", "top right", "bottom left", "bottom right")
 SIDES = ("left", "right", "top", "bottom")
+FOLD = {2: "double", 3: "triple", 4: "quadruple"}
+TIMES = {2: "twice", 3: "three times", 4: "four times"}
 
 
 class Changes(Scenes):
@@ -32,7 +34,7 @@ class Changes(Scenes):
         """Makers of requests that cut, map, read or learn a picture, or find others like it."""
         return [
             (self.segment, 8), (self.segment_all, 2), (self.ocr, 5), (self.depth, 2),
-            (self.edges, 2), (self.pose, 2), (self.similar, 4), (self.control, 4),
+            (self.edges, 2), (self.pose, 2), (self.similar, 4), (self.control, 6),
             (self.customize, 4),
         ]  # fmt: skip
 
@@ -42,12 +44,13 @@ class Changes(Scenes):
         return self.say(frame, **slots), {"edit": "@", "instruction": instruction}
 
     def recolour(self) -> Made:
-        o, c = self.noun(), self.rng.choice(self.words["colours"])
-        return self._edit("recolour", f"make the {o} {c}", o=o, c=c)
+        o, (c, c2) = self.noun(), self.rng.sample(self.words["colours"], 2)
+        return self._edit("recolour", f"make the {o} {c}", o=o, c=c, c2=c2)
 
     def backdrop_change(self) -> Made:
-        c = self.rng.choice([*self.words["colours"], "brown", "blue", "green"])
-        return self._edit("backdrop_change", f"change the background to {c}", o=self.noun(), c=c)
+        c, c2 = self.rng.sample(self.words["colours"], 2)
+        slots = {"o": self.noun(), "c": c, "c2": c2}
+        return self._edit("backdrop_change", f"change the background to {c}", **slots)
 
     def enlarge(self) -> Made:
         o, word = self.thing(0.1), self.rng.choice(["bigger", "smaller"])
@@ -73,17 +76,33 @@ class Changes(Scenes):
         return self.say("replacement", o=o, w=w), {"replace": "@", "phrase": o, "prompt": w}
 
     def restyle(self) -> Made:
+        if self.rng.random() < 0.2:
+            y = self.pick("artists")
+            text = self.say("restyle_by", y=y)
+            return text, {"restyle": "@", "prompt": f"in the style of {y}"}
         y = self.pick("styles")
-        return self.say("restyle", y=y), {"restyle": "@", "prompt": y}
+        frame = "restyle_ify" if " " not in y and self.rng.random() < 0.15 else "restyle"
+        return self.say(frame, y=y), {"restyle": "@", "prompt": y}
 
     def upscale(self) -> Made:
-        if self.rng.random() < 0.4:
+        roll = self.rng.random()
+        if roll < 0.2:
+            k = self.rng.choice([2, 3, 4])
+            text = self.say("upscale_fold", fold=FOLD[k], times=TIMES[k])
+            return text, {"upscale": "@", "factor": k}
+        if roll < 0.5:
             k = self.rng.choice([2, 2, 3, 4, 4])
             said = self.rng.choice([str(k), WORDS[k]])
             return self.say("upscale_by", k=said), {"upscale": "@", "factor": k}
         return self.say("upscale"), {"upscale": "@"}
 
     def outpaint(self) -> Made:
+        if self.rng.random() < 0.15:
+            both = self.rng.sample(SIDES, 2)
+            frame = self.rng.choice(["outpaint_both", "outpaint_sides"])
+            text = self.say(frame, side=both[0], side2=both[1])
+            sides = both if frame == "outpaint_both" else ["left", "right"]
+            return text, {"outpaint": "@", "sides": sides}
         said, px = self.pick("sides"), self.rng.choice([16, 32, 48, 64, 100, 128, 200, 256])
         text = self.say("outpaint", side=said, px=str(px))
         side = {"upper edge": "top", "bottom edge": "bottom"}.get(said, said.split()[0])
@@ -91,8 +110,14 @@ class Changes(Scenes):
         return text, entry | ({"px": px} if str(px) in text else {})
 
     def insert_at(self) -> Made:
-        p, w = self.rng.choice([*CORNERS, *SIDES]), article(self.thing(0.35))
-        return self.say("insert_at", p=p, w=w), {"inpaint": "@", "prompt": w, "at": p}
+        p, w = self.rng.choice([*CORNERS, *SIDES, "middle"]), article(self.thing(0.35))
+        return self.say("insert_at", p=self.placed(p), w=w), {"inpaint": "@", "prompt": w, "at": p}
+
+    def placed(self, place: str) -> str:
+        """A place as people call it."""
+        if place in CORNERS and self.rng.random() < 0.35:
+            return place.replace("top", "upper").replace("bottom", "lower")
+        return self.rng.choice(["middle", "centre", "center"]) if place == "middle" else place
 
     # readings
 
@@ -124,7 +149,8 @@ class Changes(Scenes):
     def control(self) -> Made:
         kind, scene = self.rng.choice(["edges", "depth", "pose"]), self.scene()
         scene.absent = ""
-        text = self.say("control", s=self.said(scene), kind=self.pick(f"kinds_{kind}"))
+        frame = "control" if kind == "depth" or self.rng.random() < 0.65 else f"control_{kind}"
+        text = self.say(frame, s=self.said(scene), kind=self.pick(f"kinds_{kind}"))
         return text, {"control": "@", "kind": kind, "prompt": scene.caption()}
 
     def customize(self) -> Made:
@@ -155,7 +181,7 @@ class Changes(Scenes):
             w = article(self.thing(0.4))
             things.append([w, place])
             frame = "at_middle" if place == "middle" else "at_place" if corners else "at_side"
-            parts.append(self.say(frame, w=w, p=place))
+            parts.append(self.say(frame, w=w, p=self.placed(place)))
         join = rng.choice([", ", " and ", "; ", ", and "])
         body = ", ".join(parts[:-1]) + join + parts[-1] if parts[1:] else parts[0]
         entry: Entry = {"layout": things}

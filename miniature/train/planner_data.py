@@ -39,18 +39,24 @@ class Writer(Changes):
 
     def draw(self) -> tuple[str, list[Entry]]:
         """A request for one picture, and its plan."""
-        rng, scene = self.rng, self.scene()
+        rng, roll = self.rng, self.rng.random()
+        if roll < 0.2:
+            said, scene = self.told() if roll < 0.15 else self.corrected()
+            # a story begins the request, it does not follow "draw"
+            text = said if roll < 0.15 else self.say("generate", s=said)
+        else:
+            scene = self.scene()
+            text = self.say("generate", s=self.said(scene))
         self.near = [noun for _, _, noun in scene.things]
-        text, entry = self.say("generate", s=self.said(scene)), scene.entry()
-        roll = rng.random()
+        entry, roll = scene.entry(), rng.random()
         if roll < 0.08:
             n = rng.choice([2, 3, 4, 5, 6, 8])
             entry["n"] = n
             text = self.say("many", s=self.said(scene), n=rng.choice([str(n), WORDS[n]]))
-        elif roll < 0.10:
+        elif roll < 0.11:
             entry["seed"] = rng.choice([rng.randrange(100), rng.randrange(100000)])
             text = self.say("seeded", g=text, v=str(entry["seed"]))
-        elif roll < 0.12:
+        elif roll < 0.13:
             entry["steps"] = rng.choice([5, 8, 10, 12, 15, 20, 25, 30, 40, 50])
             text = self.say("stepped", g=text, v=str(entry["steps"]))
         return text, [entry]
@@ -76,6 +82,10 @@ class Writer(Changes):
         names += f"|{handles[place]}|(picture|image|photo) {number}|image #{number}|the {ordinal}"
         if place == len(handles) - 1:
             names += "|the (last|newest|latest) (one|picture|image)"
+        if place == 0:
+            names += "|the (oldest|earliest|very first) (one|picture|image)"
+        if len(handles) == 2:
+            names += f"|the {('previous', 'newer')[place]} (one|picture|image|drawing)"
         return handles[place], expand(f"({names})", rng)
 
     def look(self, handles: list[str], it: str = "", image: str = "") -> tuple[str, list[Entry]]:

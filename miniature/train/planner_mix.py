@@ -10,8 +10,8 @@ from collections.abc import Callable
 
 from miniature.train.planner_data import Example, compact
 from miniature.train.planner_follow import FollowUps
-from miniature.train.planner_phrases import expand, plural, tidy
-from miniature.train.planner_scenes import Entry
+from miniature.train.planner_phrases import WORDS, expand, plural, tidy
+from miniature.train.planner_scenes import Entry, Scene
 from miniature.world.language import article
 
 TALK = ("hello", "thanks", "bye", "help", "who", "okay", "unclear")
@@ -33,13 +33,13 @@ class Mixer(FollowUps):
     def example(self) -> Example:
         """One example of a family drawn at random, roughened as people write."""
         families: list[tuple[Callable[[], Example], int]] = [
-            (self.draw, 32), (self.look, 26), (self.nothing_to_look_at, 6),
-            (self.draw_and_look, 15), (self.look_twice, 6), (self.several, 5),
-            (self.two_pictures, 2), (self.follow_up, 5), (self.missing, 4), (self.edit, 4),
-            (self.cannot, 11), (self.talk, 6), (self.partly, 2), (self.what, 3),
-            (self.change, 30), (self.reading, 17), (self.retrieve, 5), (self.layout, 5),
-            (self.draw_and_change, 6), (self.change_twice, 5), (self.change_and_look, 5),
-            (self.change_on, 6),
+            (self.draw, 38), (self.look, 26), (self.nothing_to_look_at, 7),
+            (self.draw_and_look, 11), (self.draw_and_it, 7), (self.look_twice, 6),
+            (self.several, 4), (self.two_pictures, 2), (self.follow_up, 5), (self.missing, 4),
+            (self.edit, 7), (self.cannot, 16), (self.talk, 8), (self.partly, 2), (self.what, 6),
+            (self.change, 42), (self.reading, 21), (self.retrieve, 8), (self.layout, 5),
+            (self.draw_and_change, 7), (self.change_twice, 5), (self.change_and_look, 6),
+            (self.change_on, 7),
         ]  # fmt: skip
         made = self.rng.choices([f for f, _ in families], [w for _, w in families])[0]()
         if not made.last and self.rng.random() < 0.12:
@@ -88,6 +88,23 @@ class Mixer(FollowUps):
             text, plan = text + join + said.rstrip("?"), plan + found
         handles = write.pictures() if rng.random() < 0.2 else []
         return Example(tidy(text) + rng.choice(["", "", "?"]), handles, compact(plan))
+
+    def draw_and_it(self) -> Example:
+        """One thing, or several alike, to draw, and what is done with them then."""
+        rng, write = self.rng, self.write
+        o, count = write.noun(), rng.choice([1, 1, 1, 2, 3])
+        scene = Scene([(count, write.adjective(), o)])
+        ways: list[tuple[str, Entry]] = [
+            ("then_ground", {"ground": "@c1", "phrases": [o]}),
+            ("then_segment", {"segment": "@c1", "phrase": o}),
+            ("then_count", {"vqa": "@c1", "question": f"how many {plural(o)} are there?"}),
+            ("then_colour", {"vqa": "@c1", "question": f"what color is the {o}?"}),
+        ]
+        frame, entry = rng.choice([way for way in ways if (count > 1) == (way[0] == "then_count")])
+        said = write.say(frame, it="it", o=o, os=plural(o))
+        text = write.say("generate", s=write.said(scene)).rstrip("?.! ")
+        join = rng.choice(write.words["ask_joins" if said.endswith("?") else "joins"])
+        return Example(tidy(text + join + said), [], compact([scene.entry(), entry]))
 
     def look_twice(self) -> Example:
         """Two things asked about the same picture."""
@@ -173,6 +190,7 @@ class Mixer(FollowUps):
         text = write.say(
             frame, it=it, o=noun, o2=write.noun(), a="a",
             c=self.rng.choice(colours), b=f"{article(self.rng.choice(colours))} one",
+            s=write.said(write.scene()), n=self.rng.choice(WORDS[2:]),
         )  # fmt: skip
         return Example(text, handles, compact({"reply": kind}))
 

@@ -135,6 +135,45 @@ class Scenes:
             text = self.say("on_background", t=text, c=colour, a=article(colour).split()[0])
         return text + expand(self.pick("without"), rng) + scene.absent if scene.absent else text
 
+    def told(self) -> tuple[str, Scene]:
+        """A scene told in several short sentences, and the scene."""
+        rng, noun, count = self.rng, self.noun(), self.rng.choice([1, 1, 1, 2, 3, 4])
+        it = {"they": "it" if count == 1 else "they", "them": "it" if count == 1 else "them"}
+        if rng.random() < 0.25:
+            things = [(1, self.adjective(), noun), (1, self.adjective(), self.noun())]
+            scene = Scene(things, rng.choice([*RELATIONS]))
+            s, s2 = (counted(*thing) for thing in things)
+            r = expand(f"({RELATIONS[scene.relation]})", rng)
+            text = self.say("told_relation", s=s, s2=s2, o=noun, o2=things[1][2], r=r)
+        else:
+            c = rng.choice(self.words["colours"])
+            scene = Scene([(count, c, noun)])
+            one = f"(one in {c}|one that is {c}|{article(c)} one|just one, in {c})"
+            many = f"({WORDS[count]} in {c}|{WORDS[count]} {c} ones|{count} that are {c})"
+            s, ones = counted(count, "", noun), expand(one if count == 1 else many, rng)
+            bare = rng.choice([s, noun]) if count == 1 else s
+            text = self.say("told", s=s, bare=bare, os=plural(noun), c=c, ones=ones, **it)
+        if rng.random() < 0.5:
+            scene.background = rng.choice(self.words["colours"])
+            text = self.say("told_ground", t=text.rstrip(".!"), b=scene.background, **it)
+        return text, scene
+
+    def corrected(self) -> tuple[str, Scene]:
+        """A scene of which something else was said first, and the scene."""
+        rng, noun, roll = self.rng, self.noun(), self.rng.random()
+        c, c2 = rng.sample(self.words["colours"], 2)
+        if roll < 0.5:
+            scene, x = self.scene(), counted(1, self.adjective(), noun)
+            s = self.said(scene)
+        elif roll < 0.75:
+            scene, x = Scene([(1, c, noun)]), counted(1, c2, noun)
+            s = expand(f"({article(c)} one|{c}|{article(f'{c} {noun}')})", rng)
+        else:
+            scene = Scene([(1, self.adjective(), noun)], background=c)
+            x, s = f"{counted(*scene.things[0])} on {c2}", expand(f"(on |){c}", rng)
+        name = "corrected" if roll < 0.2 else "slip"
+        return self.say(name, x=x, s=s), scene
+
     def said_thing(self, count: int, adjective: str, noun: str) -> str:
         rng, many = self.rng, plural(noun)
         if rng.random() < 0.6:
