@@ -96,8 +96,12 @@ def summary(output: Mapping[str, Any] | None) -> str:
                 shown.append(", ".join(record(item) for item in records[:3]))
             else:
                 shown.append(f"{len(value)} {name if len(value) != 1 else name.removesuffix('s')}")
+        elif name == "image":
+            shown.append("1 image")
+        elif is_mask(value):
+            shown.append(plain(value))
         else:
-            shown.append(f"{name} {plain(value)}")
+            shown.append(f"{name.replace('_', ' ')} {plain(value)}")
     return ", ".join(shown)
 
 
