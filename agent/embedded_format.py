@@ -57,6 +57,7 @@ WORDS = r"""
 text ::= "\"" first char{0,320} "\""
 first ::= [^"\\\x00-\x20\x7F]
 char ::= [^"\\\x00-\x1F\x7F]
+name ::= "\"" [A-Za-z] [A-Za-z0-9_]{2,31} "\""
 seed ::= "0" | [1-9] [0-9]{0,8}
 steps ::= [1-9] [0-9]?
 n ::= [1-9] | "1" [0-6]
@@ -132,7 +133,7 @@ def grammar(handles: Sequence[str]) -> str:
         names = " | ".join(rf'"\"{name}\""' for name in pictures)
         image = f"image{number}"
         on = [rf'"{{\"{verb}\":" {image} {rest} "}}"' for verb, rest in ON.items()]
-        learn = rf'"{{\"customize\":[" {image} ("," {image})* "],\"name\":" text "}}"'
+        learn = rf'"{{\"customize\":[" {image} ("," {image})* "],\"name\":" name "}}"'
         rules += [f"{image} ::= {names}", f"call{number} ::= free | {' | '.join([*on, learn])}"]
     kinds = " | ".join(f'"{kind}"' for kind in SPOKEN)
     rules.append(rf'reply ::= "{{\"reply\":\"" ({kinds}) "\"}}"')

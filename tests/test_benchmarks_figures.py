@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pytest
 
+from agent.embedded_format import ABLE
 from agent.plan import Call, Plan
 from benchmarks import planner, report, stickereval, stickereval_figures
 from benchmarks.detection import Answer, average_precision
@@ -85,6 +86,14 @@ def test_the_requests_are_many_and_of_every_kind() -> None:
     assert {"two-step", "chat", "impossible"} < set(kinds)
     known = {"generate", "caption", "vqa", "ground", "score", "classify"}
     assert {tool for one in requests for way in one.sequences for tool in way} > known
+
+
+def test_the_held_out_requests_are_others_and_name_every_tool() -> None:
+    requests, seen = planner.load(planner.HELD_OUT), {request.text for request in planner.load()}
+    assert len(requests) >= 80
+    assert not seen & {request.text for request in requests}
+    known = {tool for _, group in ABLE for tool in group}
+    assert {tool for one in requests for way in one.sequences for tool in way} == known
 
 
 def line(

@@ -39,7 +39,7 @@ class Mixer(FollowUps):
             (self.edit, 7), (self.cannot, 16), (self.talk, 8), (self.partly, 2), (self.what, 6),
             (self.change, 42), (self.reading, 21), (self.retrieve, 8), (self.layout, 5),
             (self.draw_and_change, 7), (self.change_twice, 5), (self.change_and_look, 6),
-            (self.change_on, 7),
+            (self.change_on, 7), (self.look_and_draw, 3), (self.learn, 2),
         ]  # fmt: skip
         made = self.rng.choices([f for f, _ in families], [w for _, w in families])[0]()
         if not made.last and self.rng.random() < 0.12:
@@ -132,6 +132,28 @@ class Mixer(FollowUps):
             [*write.words["joins"], *write.words["ask_joins"], "? ", ". also, ", "; "]
         )
         return Example(tidy(text.rstrip("?. ") + join + more), handles, compact(plan + plan_2))
+
+    def look_and_draw(self) -> Example:
+        """A look at a picture that is there, then a drawing that has nothing to do with it."""
+        rng, write = self.rng, self.write
+        handles = write.pictures()
+        text, plan = write.look(handles)
+        scene = write.scene()
+        said = write.say("new_drawing", s=write.said(scene))
+        text = text.rstrip("?.! ") + rng.choice(write.words["joins"]) + said
+        return Example(tidy(text), handles, compact([*plan, scene.entry()]))
+
+    def learn(self) -> Example:
+        """A thing to learn from all pictures of the conversation."""
+        write, handles = self.write, self.write.pictures(2)
+        number = WORDS[len(handles)]
+        whole = "both" if len(handles) == 2 else "all"
+        named = f"({whole}|these|these {number}|the {number}|all {number}) (pictures|photos|images)"
+        name = write.pick("names")
+        text = write.say(
+            "customize_all", those=expand(named, self.rng), thing=write.noun(), called=name
+        )
+        return Example(text, handles, compact([{"customize": handles, "name": name}]))
 
     def several(self) -> Example:
         """The same thing asked about each picture."""
