@@ -100,7 +100,7 @@ def test_the_model_page_says_what_is_alive_and_what_is_missing(face: Open) -> No
     page = AppTest.from_function(_models, default_timeout=60).run()
     assert not page.exception
     assert any("✅" in one.value and "caption" in one.value for one in page.markdown)
-    assert any("segment" in one.value for one in page.info)
+    assert any("depth" in one.value and "profile sd15" in one.value for one in page.info)
 
 
 def test_pictures_are_found_again_in_the_gallery(face: Open) -> None:

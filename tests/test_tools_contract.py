@@ -86,7 +86,7 @@ CASES: dict[str, tuple[list[str], list[dict[str, Any]], dict[str, Any]]] = {
         {"image": NOISE, "boxes": []},
     ),
     "score": (
-        ["clip"],
+        ["clip", "reward"],
         [
             {"image": NOISE, "text": "a dog"},
             {"image": WIDE, "text": "a red apple to the left of a cat " * 9},
@@ -351,6 +351,7 @@ def test_picture_i_is_drawn_from_seed_plus_i(
             "is a Owlv2ForObjectDetection; this tool needs StableDiffusionPipeline",
         ),
         ("score", "nowhere", "is missing"),
+        ("score", "blip", "this tool needs CLIPModel or BlipForImageTextRetrieval"),
     ],
 )
 def test_a_checkpoint_that_does_not_fit_makes_a_tool_unavailable(

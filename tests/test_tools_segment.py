@@ -1,4 +1,4 @@
-"""Segment: what may be asked of it, on an untrained network of the public class."""
+"""Segment: what may be asked of it, on an untrained network; what ours cuts out."""
 
 from __future__ import annotations
 
@@ -8,10 +8,11 @@ from typing import Any
 import numpy as np
 import pytest
 
-from miniature.world.scene import Scene, Thing, draw
+from miniature.world.scene import Scene, Thing, draw, masks
 from tools.errors import InvalidInput
 from tools.ground import GroundInput, GroundOutput
-from tools.segment import Segment, SegmentOutput
+from tools.segment import Segment, SegmentInput, SegmentOutput
+from tools.toolbox import LocalToolbox
 from tools.values import Image
 
 SCENE = Scene("blue", (Thing("apple", "red", "large", 0, 0), Thing("cat", None, "small", 80, 80)))
@@ -94,3 +95,27 @@ def test_a_wrong_request_says_what_is_wrong(
 ) -> None:
     with pytest.raises(InvalidInput, match=says):
         cut(segment, **asked)
+
+
+@pytest.mark.parametrize(
+    "asked",
+    [{"boxes": ((2, 2, 62, 62),)}, {"points": ((32, 36),)}, {"phrase": "red apple"}],
+    ids=["box", "click", "phrase"],
+)
+async def test_the_miniature_cuts_along_the_thing(
+    miniature: LocalToolbox, asked: dict[str, Any]
+) -> None:
+    found = await miniature.call("segment", SegmentInput(image=PICTURE, **asked))
+    assert isinstance(found, SegmentOutput)
+    (mask,) = found.masks
+    truth = masks(SCENE)[0]
+    assert (mask.pixels & truth).sum() / (mask.pixels | truth).sum() > 0.85
+
+
+async def test_the_miniature_finds_everything_there_is(miniature: LocalToolbox) -> None:
+    found = await miniature.call("segment", SegmentInput(image=PICTURE, everything=True))
+    assert isinstance(found, SegmentOutput)
+    for truth in masks(SCENE):
+        assert any(
+            (mask.pixels & truth).sum() / (mask.pixels | truth).sum() > 0.8 for mask in found.masks
+        )

@@ -67,6 +67,18 @@ SUBJECTS = (
         ),
     ),
     Subject(
+        "sam",
+        "Miniature SAM",
+        "`SamModel`: masks from a box or from clicks; a click beside all things means the ground. "
+        "Image tower 128 wide, 4 layers, 8 px patches, all attention global.",
+        "python -m miniature.train.sam, 20 minutes, then --minutes 50 --seed 8; one thread",
+        "train.jsonl",
+        (
+            ("mean IoU from a box", "eyes:seen.segment.box_miou"),
+            ("mean IoU from one click", "eyes:seen.segment.click_miou"),
+        ),
+    ),
+    Subject(
         "clip",
         "Miniature CLIP",
         "`CLIPModel`: pictures and texts in one space; image tower ViT 256 wide, 4 layers, 16 px "

@@ -10,7 +10,8 @@ import streamlit as st
 
 from agent import embedded_weights
 from models import weights
-from tools.profile import Profile
+from tools.profile import Profile, load_profile, profile_names
+from tools.registry import discover
 from ui.face.engine import Engine
 
 UNIT = 2**30 if sys.platform == "darwin" else 2**20  # ru_maxrss: bytes there, KiB elsewhere
@@ -33,13 +34,21 @@ def show(engine: Engine) -> None:
             licence = weights.card(checkpoint).licence
             st.caption(f"`{checkpoint}` · device {settings.device}, {settings.dtype} · {licence}")
     _process(engine)
-    if "segment" not in profile.tools:
-        st.info(
-            "This profile has no `segment`: a click on a picture finds no edges. "
-            "Boxes and the brush work."
-        )
+    for name, others in lacking(profile).items():
+        where = " or ".join(f"`sightloop ui --profile {other}`" for other in others)
+        st.info(f"This profile has no **{name}**" + (f"; {where} has." if where else "."))
     if profile.name == "miniature":
         _world()
+
+
+def lacking(profile: Profile) -> dict[str, list[str]]:
+    """Tools that a profile does not have, each with the profiles that come with us and have it."""
+    others = [load_profile(name) for name in profile_names()]
+    return {
+        name: [other.name for other in others if name in other.tools]
+        for name in discover()
+        if name not in profile.tools
+    }
 
 
 def networks(profile: Profile) -> dict[str, list[str]]:
