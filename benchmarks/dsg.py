@@ -22,7 +22,7 @@ from tools.vqa import VqaInput, VqaOutput
 
 BENCH = Bench(
     seeds="of each prompt its place in the file",
-    higher=("mark.single", "mark.best", "mark.loop"),
+    higher=("mark.model", "mark.single", "mark.best", "mark.loop"),
     needs="--file dsg-1k-anns.csv",
 )
 WANTED = ("item_id", "text", "proposition_id", "dependency", "question_natural_language")

@@ -23,7 +23,7 @@ from tools.values import Box, Image
 
 BENCH = Bench(
     seeds="of each prompt its place in the file",
-    higher=("mark.single", "mark.best", "mark.loop"),
+    higher=("mark.model", "mark.single", "mark.best", "mark.loop"),
     over={"mark.*": "marked"},
     needs="--file evaluation_metadata.jsonl",
 )

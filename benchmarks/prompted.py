@@ -1,10 +1,9 @@
-"""Prompted: prompts of a public benchmark through single shot, best of N and the loop.
+"""Prompted: prompts of a public benchmark through the model alone and the loop.
 
 What is common to `benchmarks.geneval`, `dsg` and `t2i_compbench`: none of their files comes with
-this program, they are read by path. Best of N is timed first, the loop then gets just those
-seconds, and all three start from the same seed. Marks are given by tools of the same profile, which
-the loop uses too; the pictures are therefore also laid out as the benchmark's own evaluator wants
-them, and only its figures may be set beside published ones.
+this program, they are read by path. The arms are told in benchmarks/arms.py. Marks are given by
+tools of the same profile, which the loop uses too; the pictures are therefore also laid out as the
+benchmark's own evaluator wants them, and only its figures may be set beside published ones.
 """
 
 from __future__ import annotations
@@ -20,12 +19,12 @@ from typing import Any
 
 from agent.store import Store
 from benchmarks import arms, report
+from benchmarks.arms import ARMS, NAMES
 from tools.base import Record
 from tools.errors import ToolError
 from tools.toolbox import Toolbox
 from tools.values import Image
 
-ARMS = ("single", "best", "loop")
 OUT = Path("sightloop-out") / "pictures"
 Mark = Callable[[Image, Toolbox], Awaitable[float | None]]
 
@@ -59,10 +58,9 @@ async def ask(toolbox: Toolbox, name: str, request: Record) -> Any:
 
 
 async def one(item: Item, number: int, toolbox: Toolbox, store: Store, out: Path) -> Line:
-    """All three arms on one prompt, kept and marked."""
-    best = await arms.best_of(item, number, toolbox, store, arms.Verbatim())
-    loop = await arms.looped(item, best.seconds, toolbox, store, arms.Verbatim())
-    images = {"single": best.first.image, "best": best.image, "loop": loop.image}
+    """All arms on one prompt, kept and marked."""
+    compared = await arms.compare(item, number, toolbox, store, arms.Verbatim())
+    images = compared.images
     for arm, image in images.items():
         for path, text in ((item.place, ""), *item.beside):
             file = out / arm / path
@@ -72,8 +70,8 @@ async def one(item: Item, number: int, toolbox: Toolbox, store: Store, out: Path
         "id": item.id,
         "kind": item.kind,
         "marks": {arm: await item.mark(image, toolbox) for arm, image in images.items()},
-        "seconds": {"best": best.seconds, "loop": loop.seconds},
-        "pictures": {"best": best.pictures, "loop": loop.pictures},
+        "seconds": compared.seconds,
+        "pictures": compared.pictures,
     }
 
 
@@ -110,7 +108,7 @@ def figures(lines: Sequence[Line]) -> dict[str, Any]:
         "mark": _marks(lines),
         "by_kind": {kind: _marks([one for one in lines if one["kind"] == kind]) for kind in kinds},
         **{
-            what: {arm: _mean([line[what][arm] for line in lines]) for arm in ARMS[1:]}
+            what: {arm: _mean([line[what][arm] for line in lines]) for arm in ARMS}
             for what in ("seconds", "pictures")
         },
     }
@@ -135,7 +133,7 @@ def body(found: dict[str, Any], out: Path) -> str:
     seconds, pictures = found["seconds"], found["pictures"]
     return "\n\n".join(
         (
-            report.table(("kind", "prompts", "single shot", "best of N", "loop"), rows),
+            report.table(("kind", "prompts", *NAMES.values()), rows),
             f"Best of N: {pictures['best']:.1f} pictures in {seconds['best']:.2f} s; "
             f"loop: {pictures['loop']:.1f} pictures in {seconds['loop']:.2f} s, on average.",
             "Marked by tools of the profile, which the loop uses too: these figures must not be "

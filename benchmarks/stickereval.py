@@ -1,13 +1,13 @@
-"""StickerEval: single shot, best of N and the loop at equal seconds, marked by the judge.
+"""StickerEval: the model alone, single shot, best of N and the loop at equal seconds, judged.
 
     python -m benchmarks.stickereval                       (all in one process)
     python -m benchmarks.stickereval --shard 1/2 &         (one half in each of two processes)
     python -m benchmarks.stickereval --shard 2/2; wait; python -m benchmarks.stickereval --report
 
 What the arms are is told in benchmarks/arms.py. For each prompt and seed best of N is timed first;
-the loop then gets just those seconds. All three start from the same seed, so a prompt that the
-single shot has right and the loop has wrong is a regression. Results are kept line by line: a run
-that was stopped, or whose minutes were over, goes on where it was.
+the model alone and the loop then get just those seconds. All start from the same seed, so a prompt
+that the single shot has right and the loop has wrong is a regression. Results are kept line by
+line: a run that was stopped, or whose minutes were over, goes on where it was.
 """
 
 from __future__ import annotations
@@ -25,12 +25,12 @@ from pathlib import Path
 from agent.planner import Planner
 from agent.store import Store
 from benchmarks import arms, report
+from benchmarks.arms import ARMS
 from benchmarks.bench import Bench
 from benchmarks.judge import Judge
-from benchmarks.stickereval_figures import ARMS, Line, body, figures, plot
+from benchmarks.stickereval_figures import Line, body, figures, plot
 from benchmarks.stickereval_prompts import FILE, Prompt, load
 from tools.toolbox import Toolbox
-from tools.values import Image
 
 RUNS = Path(__file__).resolve().parents[1] / "runs"
 N = 8
@@ -40,7 +40,14 @@ BENCH = Bench(
     full="--limit 24 --fresh",
     quick="--limit 6 --n 2 --seeds 1 --fresh",
     seeds="fixed prompts, each with its own drawing seeds, three of them",
-    higher=("right.single", "right.best", "right.loop", "right_of_claimed_passed"),
+    higher=(
+        "right.model",
+        "right.model_best",
+        "right.single",
+        "right.best",
+        "right.loop",
+        "right_of_claimed_passed",
+    ),
     over={"right.*": "cases", "right_of_claimed_passed": "passed"},
 )
 
@@ -55,15 +62,9 @@ async def one(
     planner: Planner,
     keep: Path | None = None,
 ) -> Line:
-    """All three arms on one prompt, judged."""
-    best = await arms.best_of(prompt, number, toolbox, store, planner)
-    loop = await arms.looped(prompt, best.seconds, toolbox, store, planner)
-    courses = {"single": (best.first,), "best": best.moments, "loop": loop.moments}
-    images: dict[str, Image] = {
-        "single": best.first.image,
-        "best": best.image,
-        "loop": loop.image,
-    }
+    """All arms on one prompt, judged."""
+    compared = await arms.compare(prompt, number, toolbox, store, planner)
+    courses, images = compared.courses, compared.images
     marked = {one.id: one for one in images.values()}
     marked |= {one.image.id: one.image for course in courses.values() for one in course}
     sights = judge.look([image.pixels for image in marked.values()])
@@ -75,25 +76,21 @@ async def one(
         keep.mkdir(parents=True, exist_ok=True)
         for arm, image in images.items():
             (keep / f"{prompt.id}-{prompt.seed}-{arm}.png").write_bytes(image.png())
-    result = loop.result
+    result = compared.loop.result
     return {
         "id": prompt.id,
         "kind": prompt.kind,
         "text": prompt.text,
         "held_out": prompt.held_out,
-        "begun": best.tool,
+        "begun": compared.planned.tool,
         "right": {arm: not wrong[image.id] for arm, image in images.items()},
         "missing": {arm: wrong[image.id] for arm, image in images.items()},
         "course": {
             arm: [(round(one.seconds, 3), not wrong[one.image.id]) for one in course]
             for arm, course in courses.items()
         },
-        "seconds": {
-            "single": best.first.seconds,
-            "best": best.seconds,
-            "loop": loop.seconds,
-        },
-        "pictures": {"best": best.pictures, "loop": loop.pictures},
+        "seconds": compared.seconds,
+        "pictures": compared.pictures,
         "stopped": result.stopped,
         "repairs": result.budget.repairs,
         "verdicts": {check.claim.text: check.verdict for check in result.checks},

@@ -10,10 +10,9 @@ from typing import Any
 import numpy as np
 
 from benchmarks import report
+from benchmarks.arms import ARMS, NAMES
 from benchmarks.expectation import KINDS
 
-ARMS = ("single", "best", "loop")
-NAMES = {"single": "single shot", "best": "best of N", "loop": "loop"}
 RESAMPLED = 2000
 INSTANTS = 81  # of the plot
 Line = dict[str, Any]
@@ -30,7 +29,7 @@ def figures(lines: Sequence[Line]) -> dict[str, Any]:
         "right": _right(lines),
         "interval": {
             **{arm: interval(lines, _ahead(arm)) for arm in ARMS},
-            **{f"loop - {arm}": interval(lines, _ahead("loop", arm)) for arm in ARMS[:2]},
+            **{f"loop - {arm}": interval(lines, _ahead("loop", arm)) for arm in ARMS[:-1]},
         },
         "by_kind": {
             kind: _right(chosen)
@@ -44,14 +43,14 @@ def figures(lines: Sequence[Line]) -> dict[str, Any]:
         "begun_by_layout": report.share([line["begun"] == "layout" for line in lines]),
         "regressions": {
             arm: sum(line["right"]["single"] and not line["right"][arm] for line in lines)
-            for arm in ARMS[1:]
+            for arm in ("best", "loop")
         },
         "gains": {
             arm: sum(line["right"][arm] and not line["right"]["single"] for line in lines)
-            for arm in ARMS[1:]
+            for arm in ("best", "loop")
         },
         "seconds": {arm: _mean([line["seconds"][arm] for line in lines]) for arm in ARMS},
-        "pictures": {arm: _mean([line["pictures"][arm] for line in lines]) for arm in ARMS[1:]},
+        "pictures": {arm: _mean([line["pictures"][arm] for line in lines]) for arm in ARMS},
         "stopped": dict(Counter(line["stopped"] for line in lines)),
         "passed": len(passed),
         "claimed_passed": len(passed) / len(lines),
@@ -122,22 +121,25 @@ def body(found: dict[str, Any], picture: str) -> str:
     ahead = [
         f"{100 * (right['loop'] - right[arm]):+.1f} points on {NAMES[arm]} "
         f"({_span(within[f'loop - {arm}'])})"
-        for arm in ("best", "single")
+        for arm in ARMS[-2::-1]
     ]
     return "\n".join(
         (
             report.table(("kind", "cases", *NAMES.values()), rows),
             "",
             f"{found['prompts']} prompts, {found['seeds']} seeds each; intervals by bootstrap "
-            f"over the prompts. The loop is {' and '.join(ahead)}.",
+            f"over the prompts. The loop is {', '.join(ahead)}.",
             "",
-            "All arms begin with what the agent's plan draws at once: in "
+            "The *model alone* gets the bare words, once, or from as many seeds as the seconds "
+            "of best of N allow. The other arms begin with what the agent's plan draws at once: in "
             f"{report.percent(found['begun_by_layout'])} of the cases `layout`, else `generate`. "
             "*Single shot* is that picture, neither looked at nor mended. *Best of N* draws it "
             "from N seeds, each with an arrangement of its own, and takes what `score` likes "
             "best. The *loop* gets the seconds that best of N took.",
             "",
-            f"Seconds a prompt: single {seconds['single']:.2f}, best of N {seconds['best']:.2f} "
+            f"Seconds a prompt: model {seconds['model']:.2f}, or {seconds['model_best']:.2f} "
+            f"({pictures['model_best']:.1f} pictures), "
+            f"single {seconds['single']:.2f}, best of N {seconds['best']:.2f} "
             f"({pictures['best']:.1f} pictures), loop {seconds['loop']:.2f} "
             f"({pictures['loop']:.1f} pictures).",
             f"Right at first and wrong in the end: best of N {found['regressions']['best']}, "

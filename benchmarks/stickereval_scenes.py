@@ -1,4 +1,4 @@
-"""StickerEval, scenes: the same three arms on prompts of four things.
+"""StickerEval, scenes: the same arms on prompts of four things.
 
     python -m benchmarks.stickereval_scenes
 
@@ -15,7 +15,14 @@ BENCH = Bench(
     full="--limit 24 --n 4 --seeds 1 --fresh",
     quick="--limit 4 --n 2 --seeds 1 --fresh",
     seeds="fixed prompts, each with its own drawing seed",
-    higher=("right.single", "right.best", "right.loop", "right_of_claimed_passed"),
+    higher=(
+        "right.model",
+        "right.model_best",
+        "right.single",
+        "right.best",
+        "right.loop",
+        "right_of_claimed_passed",
+    ),
     over={"right.*": "cases", "right_of_claimed_passed": "passed"},
 )
 

@@ -23,7 +23,7 @@ from tools.vqa import VqaInput, VqaOutput
 
 BENCH = Bench(
     seeds="of each prompt its place in the file",
-    higher=("mark.single", "mark.best", "mark.loop"),
+    higher=("mark.model", "mark.single", "mark.best", "mark.loop"),
     needs="--file color_val.txt",
 )
 ATTRIBUTES = ("color", "shape", "texture")

@@ -1,4 +1,4 @@
-"""The three arms of StickerEval and the figures of the eyes, on networks that really run."""
+"""The arms of StickerEval and the figures of the eyes, on networks that really run."""
 
 from __future__ import annotations
 
@@ -49,7 +49,7 @@ async def test_a_run_that_was_stopped_goes_on_where_it_was(
     assert [line["id"] for line in lines] == [prompt.id for prompt in prompts]
     assert len(results.read_text().splitlines()) == 2
     assert json.loads(results.read_text().splitlines()[0])["pictures"]["best"] == 2
-    assert len(list((tmp_path / "pictures").glob("*.png"))) == 6
+    assert len(list((tmp_path / "pictures").glob("*.png"))) == 10
     found = stickereval_figures.figures(lines)
     assert found["prompts"] == found["cases"] == 2
     assert found["right"]["loop"] == found["course"]["loop"][-1]

@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 
 from benchmarks import dsg, geneval, prompted, t2i_compbench
+from benchmarks.arms import ARMS
 from miniature.world.scene import Scene, Thing, draw
 from tools.errors import InvalidInput
 from tools.profile import Profile, ToolProfile
@@ -94,10 +95,10 @@ async def test_every_prompt_is_drawn_three_ways_and_laid_out_for_the_official_ev
     for _ in range(2):  # the second time nothing is left to do
         lines = await prompted.measure(items, 2, small, tmp_path / "out")
     assert [line["kind"] for line in lines] == ["position", "vrd", "color", "spatial"]
-    assert lines[3]["marks"] == {"single": None, "best": None, "loop": None}
+    assert lines[3]["marks"] == dict.fromkeys(ARMS)
     found = prompted.figures(lines)
     assert found["mark"]["marked"] == 3
-    assert "| spatial | 1 | – | – | – |" in prompted.body(found, Path("out"))
+    assert "| spatial | 1 | – | – | – | – | – |" in prompted.body(found, Path("out"))
     made = {
         path.relative_to(tmp_path / "out").as_posix() for path in (tmp_path / "out").rglob("*.*")
     }
