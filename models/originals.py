@@ -12,7 +12,7 @@ from typing import Any
 
 import torch
 
-from models import moco_original, sam_original
+from models import moco_original, reward_original, sam_original
 from models.errors import InvalidInput
 
 
@@ -20,14 +20,16 @@ def convert(source: Path, folder: Path) -> Path:
     """Write a folder that a profile can name from an original file.
 
     Args:
-        source: of Segment Anything (sam_vit_b_01ec64.pth) or MoCo v3 (vit-b-300ep.pth.tar).
+        source: of Segment Anything (sam_vit_b_01ec64.pth), MoCo v3 (vit-b-300ep.pth.tar) or
+            ImageReward (ImageReward.pt).
         folder: where to; must be new.
 
     Returns:
         The folder.
 
     Raises:
-        InvalidInput: the file is not there or holds neither, or the folder is there already.
+        InvalidInput: the file is not there or holds none of them, or the folder is there already.
+        Unavailable: ImageReward's vocabulary is not on this machine; says how to get it.
     """
     if folder.exists():
         raise InvalidInput(f"{folder} is there already; name a new folder")
@@ -37,7 +39,7 @@ def convert(source: Path, folder: Path) -> Path:
         first = (str(error).strip().splitlines() or [type(error).__name__])[0]
         raise InvalidInput(f"{source} cannot be read as weights: {first}") from error
     held = held.get("state_dict", held) if isinstance(held, dict) else {}
-    for kind in (sam_original, moco_original):
+    for kind in (sam_original, moco_original, reward_original):
         if any(name.startswith(kind.PREFIX) for name in held):
             try:
                 kind.write(held, folder)
@@ -46,6 +48,6 @@ def convert(source: Path, folder: Path) -> Path:
                 raise InvalidInput(f"{source} holds no whole network: {first}") from error
             return folder
     raise InvalidInput(
-        f"{source} holds neither Segment Anything nor MoCo v3; others come from the hub as "
-        "safetensors: `sightloop models pull NAME`"
+        f"{source} holds neither Segment Anything nor MoCo v3 nor ImageReward; others come from "
+        "the hub as safetensors: `sightloop models pull NAME`"
     )

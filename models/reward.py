@@ -69,7 +69,15 @@ class ImageReward(nn.Module):
             pixels: (B, 3, H, W), as the processor scales them.
             words: the tokenizer's input_ids and attention_mask, each int64, (B, T).
         """
-        seen = self.blip.vision_model(pixels).last_hidden_state
+        return self.rate(self.see(pixels), words)
+
+    def see(self, pixels: Tensor) -> Tensor:
+        """What is seen on pictures: (B, patches + 1, width)."""
+        seen: Tensor = self.blip.vision_model(pixels).last_hidden_state
+        return seen
+
+    def rate(self, seen: Tensor, words: Any) -> Tensor:
+        """Rewards of what was seen; see `forward`."""
         read = self.blip.text_encoder(
             input_ids=words["input_ids"],
             attention_mask=words["attention_mask"],

@@ -18,11 +18,18 @@ from segment_anything.modeling import (
     Sam,
     TwoWayTransformer,
 )
+from transformers import BlipConfig, BlipForImageTextRetrieval, BlipProcessor
 
-from models import encoders, originals, sam
-from models.errors import InvalidInput
+from models import encoders, originals, reward, reward_original, sam
+from models.errors import InvalidInput, Unavailable
 
 SIDE, PATCH, WIDTH = 64, 8, 32
+TOWER = {
+    "hidden_size": 64,
+    "intermediate_size": 96,
+    "num_hidden_layers": 2,
+    "num_attention_heads": 1,
+}
 PIXELS = np.random.default_rng(0).integers(0, 255, (40, 64, 3), dtype=np.uint8)
 
 
@@ -96,6 +103,58 @@ def test_a_converted_moco_gives_the_same_vectors(tmp_path: Path) -> None:
     expected = torch.nn.functional.normalize(expected, dim=-1)
     found = encoders.load(str(folder), "cpu", "float32").pictures([PIXELS])
     torch.testing.assert_close(found, expected, atol=1e-5, rtol=0)
+
+
+def test_a_converted_imagereward_gives_the_same_rewards(
+    tiny: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    torch.manual_seed(0)
+    theirs = BlipProcessor.from_pretrained(tiny / "blip").tokenizer
+    config = BlipConfig(
+        vision_config={**TOWER, "image_size": 32, "patch_size": 8, "layer_norm_eps": 1e-6},
+        text_config={**TOWER, "encoder_hidden_size": 64, "vocab_size": len(theirs)},
+    )
+    network = reward.ImageReward(BlipForImageTextRetrieval(config), reward.Head(64)).eval()
+    for value in network.parameters():
+        torch.nn.init.normal_(value, std=0.2)
+    held = {
+        _original(name): value
+        for name, value in network.state_dict().items()
+        if not name.startswith(("blip.itm_head", "head.mean", "head.std"))
+    }
+    held["blip.text_encoder.embeddings.position_ids"] = torch.arange(512)[None]
+    torch.save(held, tmp_path / "ImageReward.pt")
+    with pytest.raises(Unavailable, match="is not on this machine"):
+        originals.convert(tmp_path / "ImageReward.pt", tmp_path / "reward")
+    monkeypatch.setattr(reward_original, "WORDS", str(tiny / "blip"))
+    folder = originals.convert(tmp_path / "ImageReward.pt", tmp_path / "reward")
+    assert not list(folder.glob("*.pt"))
+    ours = reward.load(str(folder), "cpu", "float32")
+    square = np.array(PIL.fromarray(PIXELS).resize((32, 32)))
+    mean, std = (np.array(reward_original.PIXELS[f"image_{part}"]) for part in ("mean", "std"))
+    x = torch.from_numpy((square / 255 - mean) / std).float().permute(2, 0, 1)[None]
+    with torch.inference_mode():
+        raw = float(network(x, theirs(["a red apple"], return_tensors="pt")))
+    mean_of, std_of = reward_original.MEAN_STD
+    (found,) = ours.similarity([square], ["a red apple"])
+    assert found == pytest.approx((raw - mean_of) / std_of, rel=1e-3, abs=1e-4)
+
+
+def _original(name: str) -> str:
+    """What the authors call a weight."""
+    for ours, original in (
+        ("head.layers", "mlp.layers"),
+        ("vision_model.embeddings.class_embedding", "visual_encoder.cls_token"),
+        ("vision_model.embeddings.position_embedding", "visual_encoder.pos_embed"),
+        ("vision_model.embeddings.patch_embedding", "visual_encoder.patch_embed.proj"),
+        ("vision_model.encoder.layers", "visual_encoder.blocks"),
+        ("vision_model.post_layernorm", "visual_encoder.norm"),
+        ("layer_norm", "norm"),
+        ("self_attn.qkv", "attn.qkv"),
+        ("self_attn.projection", "attn.proj"),
+    ):
+        name = name.replace(ours, original)
+    return name
 
 
 def test_other_files_are_refused(tmp_path: Path) -> None:

@@ -16,6 +16,7 @@ from transformers import (
     BertTokenizer,
     BlipConfig,
     BlipForConditionalGeneration,
+    BlipForImageTextRetrieval,
     BlipForQuestionAnswering,
     BlipImageProcessor,
     CLIPConfig,
@@ -32,6 +33,7 @@ from transformers import (
     SamModel,
 )
 
+from models.reward import Head, ImageReward
 from tests import tiny_hub
 
 SIDE = 32  # px
@@ -46,7 +48,7 @@ zero : ? . ,"""
 
 
 def save_family(root: Path) -> None:
-    """Save a folder of each class: clip, owl, sam, blip, blip-vqa, depth, pose, diffusion-*, …"""
+    """Save a folder of each class: clip, owl, sam, blip, blip-vqa, reward, depth, diffusion-*, …"""
     torch.manual_seed(0)
     _save_clip(root / "clip")
     _save_owl(root / "owl")
@@ -169,6 +171,8 @@ def _save_blips(root: Path) -> None:
     ):
         kind(config).save_pretrained(root / name)
         _TRANSFORMERS.BlipProcessor(images, tokenizer).save_pretrained(root / name)
+    ImageReward(BlipForImageTextRetrieval(config), Head(32)).save(root / "reward")
+    _TRANSFORMERS.BlipProcessor(images, tokenizer).save_pretrained(root / "reward")
 
 
 _BY_CHANNELS = {

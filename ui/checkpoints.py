@@ -96,7 +96,7 @@ def pull(
 
 @app.command()
 def convert(
-    source: Annotated[Path, typer.Argument(help="A .pth file of Segment Anything or MoCo v3.")],
+    source: Annotated[Path, typer.Argument(help="Of Segment Anything, MoCo v3 or ImageReward.")],
     folder: Annotated[Path, typer.Argument(help="New folder, to be named in a profile.")],
 ) -> None:
     """Turn weights as their authors saved them into a folder that a profile can name."""
