@@ -6,12 +6,12 @@ A branch is another conversation that begins with the same turns and pictures.
 from __future__ import annotations
 
 import json
-import sqlite3
 import time
 import uuid
 from collections.abc import Sequence
 
 from agent.checklist import Claim
+from agent.database import Later
 from agent.naming import Names
 from agent.turnlog import TurnLog
 from agent.turns import Turn, Wishes
@@ -30,26 +30,19 @@ CREATE TABLE IF NOT EXISTS turns (
     state TEXT NOT NULL, request TEXT NOT NULL, reply TEXT, result TEXT, made REAL NOT NULL,
     PRIMARY KEY (conversation, number));
 CREATE TABLE IF NOT EXISTS wishes (
-    conversation TEXT NOT NULL REFERENCES conversations, text TEXT NOT NULL, claim TEXT,
-    PRIMARY KEY (conversation, text));
+    conversation TEXT NOT NULL REFERENCES conversations, number INTEGER NOT NULL,
+    text TEXT NOT NULL, claim TEXT, PRIMARY KEY (conversation, number));
 CREATE TABLE IF NOT EXISTS checkpoints (
     conversation TEXT NOT NULL REFERENCES conversations, turn INTEGER NOT NULL,
     state TEXT NOT NULL, PRIMARY KEY (conversation, turn));
 """
-LATER = (  # columns that stores made by earlier versions do not have
-    ("conversations", "owner", "TEXT NOT NULL DEFAULT ''"),
-    ("conversations", "title", "TEXT NOT NULL DEFAULT ''"),
-    ("handles", "turn", "INTEGER NOT NULL DEFAULT 0"),
-    ("handles", "hidden", "INTEGER NOT NULL DEFAULT 0"),
+LATER: tuple[Later, ...] = (
+    ("conversations", "owner", "TEXT NOT NULL DEFAULT ''", ""),
+    ("conversations", "title", "TEXT NOT NULL DEFAULT ''", ""),
+    ("handles", "turn", "INTEGER NOT NULL DEFAULT 0", ""),
+    ("handles", "hidden", "INTEGER NOT NULL DEFAULT 0", ""),
+    ("wishes", "number", "INTEGER NOT NULL DEFAULT 0", "rowid"),
 )
-
-
-def extend(database: sqlite3.Connection) -> None:
-    """Give the tables of an older store the columns that were added since."""
-    for table, column, kind in LATER:
-        present = {row[1] for row in database.execute(f"PRAGMA table_info({table})")}
-        if column not in present:
-            database.execute(f"ALTER TABLE {table} ADD COLUMN {column} {kind}")
 
 
 class Conversations(Names, TurnLog):
@@ -62,17 +55,17 @@ class Conversations(Names, TurnLog):
             owner: whose it is; empty where one person uses the store.
         """
         identity = uuid.uuid4().hex
-        with self._transaction() as database:
-            database.execute(
+        with self._database.transaction() as sql:
+            sql(
                 "INSERT INTO conversations (id, made, owner) VALUES (?, ?, ?)",
-                (identity, time.time(), owner),
+                *(identity, time.time(), owner),
             )
         return identity
 
     def conversations(self, owner: str | None = None) -> tuple[str, ...]:
         """Ids of the conversations of one owner, or of all, the newest first."""
         query = "SELECT id FROM conversations WHERE ? IS NULL OR owner = ? ORDER BY made DESC"
-        return tuple(row[0] for row in self._rows(query, owner, owner))
+        return tuple(row[0] for row in self._database.rows(query, owner, owner))
 
     def titles(self, owner: str | None = None) -> dict[str, str]:
         """Conversations in which something was said, the newest first, and what they are called.
@@ -84,7 +77,7 @@ class Conversations(Names, TurnLog):
             "JOIN turns ON conversation = id AND number = (SELECT MIN(number) FROM turns WHERE "
             "conversation = id) WHERE ? IS NULL OR owner = ? ORDER BY conversations.made DESC"
         )
-        return {row[0]: row[1] for row in self._rows(query, owner, owner)}
+        return {row[0]: row[1] for row in self._database.rows(query, owner, owner)}
 
     def rename(self, conversation: str, title: str) -> None:
         """Call a conversation something; empty is the words it began with.
@@ -93,10 +86,8 @@ class Conversations(Names, TurnLog):
             InvalidInput: no such conversation.
         """
         self.owner(conversation)
-        with self._transaction() as database:
-            database.execute(
-                "UPDATE conversations SET title = ? WHERE id = ?", (title, conversation)
-            )
+        with self._database.transaction() as sql:
+            sql("UPDATE conversations SET title = ? WHERE id = ?", title, conversation)
 
     def branch(self, conversation: str, turn: int | None = None) -> str:
         """Begin another conversation with the same turns and pictures; returns its id.
@@ -111,20 +102,21 @@ class Conversations(Names, TurnLog):
         if turn is not None and turn not in {one.number for one in self.turns(conversation)}:
             raise InvalidInput(f"no turn {turn} in this conversation")
         other = self.conversation(self.owner(conversation))
-        with self._transaction() as database:
-            database.execute(
+        with self._database.transaction() as sql:
+            sql(
                 "INSERT INTO turns SELECT ?, number, state, request, reply, result, made FROM "
                 "turns WHERE conversation = ? AND number <= ?",
-                (other, conversation, last),
+                *(other, conversation, last),
             )
-            database.execute(
+            sql(
                 "INSERT INTO handles SELECT ?, number, picture, turn, hidden FROM handles "
                 "WHERE conversation = ? AND turn <= ?",
-                (other, conversation, last),
+                *(other, conversation, last),
             )
-            database.execute(
-                "INSERT INTO wishes SELECT ?, text, claim FROM wishes WHERE conversation = ?",
-                (other, conversation),
+            sql(
+                "INSERT INTO wishes (conversation, number, text, claim) "
+                "SELECT ?, number, text, claim FROM wishes WHERE conversation = ?",
+                *(other, conversation),
             )
         return other
 
@@ -141,23 +133,20 @@ class Conversations(Names, TurnLog):
             The id of the new conversation.
         """
         other = self.conversation(owner)
-        with self._transaction() as database:
-            database.executemany(
-                "INSERT INTO turns VALUES (?, ?, ?, ?, ?, ?, ?)",
-                [
-                    (
-                        *(other, one.number, one.state, one.request, one.reply),
-                        json.dumps(one.result) if one.result is not None else None,
-                        time.time(),
-                    )
-                    for one in turns
-                ],
-            )
-            database.executemany(
-                "INSERT INTO handles (conversation, number, picture, turn, hidden) "
-                "VALUES (?, ?, ?, ?, ?)",
-                [(other, *name) for name in names],
-            )
+        with self._database.transaction() as sql:
+            for one in turns:
+                sql(
+                    "INSERT INTO turns VALUES (?, ?, ?, ?, ?, ?, ?)",
+                    *(other, one.number, one.state, one.request, one.reply),
+                    json.dumps(one.result) if one.result is not None else None,
+                    time.time(),
+                )
+            for number, picture, turn, hidden in names:
+                sql(
+                    "INSERT INTO handles (conversation, number, picture, turn, hidden) "
+                    "VALUES (?, ?, ?, ?, ?)",
+                    *(other, number, picture, turn, int(hidden)),
+                )
         for text in wishes.struck:
             self.strike(other, text)
         for claim in wishes.added:
@@ -180,15 +169,13 @@ class Conversations(Names, TurnLog):
 
     def forget_wish(self, conversation: str, text: str) -> None:
         """Take a strike or an addition back."""
-        with self._transaction() as database:
-            database.execute(
-                "DELETE FROM wishes WHERE conversation = ? AND text = ?", (conversation, text)
-            )
+        with self._database.transaction() as sql:
+            sql("DELETE FROM wishes WHERE conversation = ? AND text = ?", conversation, text)
 
     def wishes(self, conversation: str) -> Wishes:
         """What was struck and added."""
-        query = "SELECT text, claim FROM wishes WHERE conversation = ? ORDER BY rowid"
-        rows = self._rows(query, conversation)
+        query = "SELECT text, claim FROM wishes WHERE conversation = ? ORDER BY number"
+        rows = self._database.rows(query, conversation)
         return Wishes(
             struck=tuple(text for text, claim in rows if claim is None),
             added=tuple(Claim.model_validate_json(claim) for _, claim in rows if claim),
@@ -196,7 +183,10 @@ class Conversations(Names, TurnLog):
 
     def _wish(self, conversation: str, text: str, claim: str | None) -> None:
         self.owner(conversation)
-        with self._transaction() as database:
-            database.execute(
-                "INSERT OR REPLACE INTO wishes VALUES (?, ?, ?)", (conversation, text, claim)
+        with self._database.transaction() as sql:
+            sql("DELETE FROM wishes WHERE conversation = ? AND text = ?", conversation, text)
+            sql(
+                "INSERT INTO wishes (conversation, number, text, claim) "
+                "SELECT ?, COALESCE(MAX(number), 0) + 1, ?, ? FROM wishes WHERE conversation = ?",
+                *(conversation, text, claim, conversation),
             )

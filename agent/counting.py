@@ -29,7 +29,7 @@ class Counts(Rows):
         """
         found: dict[tuple[str, str], Rate] = {}
         query = "SELECT arm, kind, weights, tries, gained, seconds FROM repairs"
-        for arm, kind, digest, *numbers in self._rows(query):
+        for arm, kind, digest, *numbers in self._database.rows(query):
             if digest in weights:
                 tries, gained, seconds = map(float, numbers)
                 found[arm, kind] = found.get((arm, kind), Rate()).plus(tries, gained, seconds)
@@ -37,28 +37,29 @@ class Counts(Rows):
 
     def count_repair(self, tried: Try, weights: str) -> None:
         """Remember what a repair mended and cost."""
-        with self._transaction() as database:
-            database.execute(
-                "INSERT INTO repairs VALUES (?, ?, ?, ?, ?, ?) ON CONFLICT DO UPDATE SET "
-                "tries = tries + excluded.tries, gained = gained + excluded.gained, "
-                "seconds = seconds + excluded.seconds",
-                (tried.arm, tried.kind, weights, tried.pictures, tried.gained, tried.seconds),
+        with self._database.transaction() as sql:
+            sql(
+                "INSERT INTO repairs VALUES (?, ?, ?, ?, ?, ?) ON CONFLICT (arm, kind, weights) "
+                "DO UPDATE SET tries = repairs.tries + excluded.tries, gained = repairs.gained + "
+                "excluded.gained, seconds = repairs.seconds + excluded.seconds",
+                *(tried.arm, tried.kind, weights, tried.pictures, tried.gained, tried.seconds),
             )
 
     def timings(self, weights: str) -> dict[str, Timing]:
         """How long batches of each kind of work took with these weights."""
-        rows = self._rows("SELECT work, timing FROM timings WHERE weights = ?", weights)
+        rows = self._database.rows("SELECT work, timing FROM timings WHERE weights = ?", weights)
         return {work: Timing.model_validate_json(timing) for work, timing in rows}
 
     def count_batches(self, weights: str, batches: Sequence[tuple[str, int, float]]) -> None:
         """Remember batches: kind of work, pictures, seconds."""
-        with self._transaction() as database:
+        with self._database.transaction() as sql:
             for work, pictures, seconds in batches:
-                rows = database.execute(
-                    "SELECT timing FROM timings WHERE work = ? AND weights = ?", (work, weights)
-                ).fetchall()
+                rows = sql(
+                    "SELECT timing FROM timings WHERE work = ? AND weights = ?", work, weights
+                )
                 known = Timing.model_validate_json(rows[0][0]).faded() if rows else Timing()
-                database.execute(
-                    "INSERT OR REPLACE INTO timings VALUES (?, ?, ?)",
-                    (work, weights, known.plus(pictures, seconds).model_dump_json()),
+                sql(
+                    "INSERT INTO timings VALUES (?, ?, ?) "
+                    "ON CONFLICT (work, weights) DO UPDATE SET timing = excluded.timing",
+                    *(work, weights, known.plus(pictures, seconds).model_dump_json()),
                 )

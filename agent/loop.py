@@ -16,6 +16,7 @@ from agent.aims import makes_pictures
 from agent.budget import Budget, MeteredToolbox
 from agent.checklist import Claim
 from agent.checkpoint import Checkpoint, restore
+from agent.database import mended
 from agent.events import Done, Event, Failed
 from agent.graph import MOST_STEPS, compiled
 from agent.keeping import Keeper
@@ -23,7 +24,7 @@ from agent.planner import Planner
 from agent.running import Approve, LoopState, Order, Run
 from agent.state import RunResult
 from agent.steps import Steps
-from agent.store import Store, mended
+from agent.store import Store
 from agent.trace import Trace
 from agent.turns import Turn
 from tools.errors import InvalidInput, ToolError

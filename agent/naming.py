@@ -22,24 +22,24 @@ class Names(Rows):
             InvalidInput: no such conversation.
         """
         self.owner(conversation)
-        with self._transaction() as database:
-            rows = database.execute(
+        with self._database.transaction() as sql:
+            rows = sql(
                 "SELECT number FROM handles WHERE conversation = ? AND picture = ?",
-                (conversation, identity),
-            ).fetchall()
+                *(conversation, identity),
+            )
             if rows:
-                database.execute(
+                sql(
                     "UPDATE handles SET hidden = 0 WHERE conversation = ? AND number = ?",
-                    (conversation, rows[0][0]),
+                    *(conversation, rows[0][0]),
                 )
                 return f"img{rows[0][0]}"
-            (number,) = database.execute(
+            ((number,),) = sql(
                 "SELECT COALESCE(MAX(number), 0) + 1 FROM handles WHERE conversation = ?",
-                (conversation,),
-            ).fetchone()
-            database.execute(
+                conversation,
+            )
+            sql(
                 "INSERT INTO handles (conversation, number, picture, turn) VALUES (?, ?, ?, ?)",
-                (conversation, number, identity, turn),
+                *(conversation, number, identity, turn),
             )
         return f"img{number}"
 
@@ -54,10 +54,10 @@ class Names(Rows):
         """
         self.owner(conversation)
         query = (
-            "SELECT number, picture FROM handles WHERE conversation = ? AND (hidden = 0 OR ?) "
+            "SELECT number, picture FROM handles WHERE conversation = ? AND hidden <= ? "
             "ORDER BY number"
         )
-        rows = self._rows(query, conversation, int(hidden))
+        rows = self._database.rows(query, conversation, int(hidden))
         return {f"img{number}": identity for number, identity in rows}
 
     def sizes(self, conversation: str, weights: str = "") -> dict[str, tuple[int, int]]:
@@ -71,9 +71,9 @@ class Names(Rows):
             "SELECT number, width, height FROM handles JOIN pictures ON picture = id "
             "WHERE conversation = ? ORDER BY number"
         )
-        rows = self._rows(query, conversation)
+        rows = self._database.rows(query, conversation)
         found = {f"img{number}": (int(width), int(height)) for number, width, height in rows}
-        last = self._rows(
+        last = self._database.rows(
             "SELECT width, height FROM pictures JOIN origins ON picture = id WHERE "
             "tool = 'generate' AND json_extract(origin, '$.checkpoint') = ? "
             "ORDER BY number DESC LIMIT 1",
@@ -102,17 +102,19 @@ class Names(Rows):
     def _turned(self, conversation: str, *, hide: bool) -> tuple[str, ...]:
         """Hide what is shown of the latest turn, or show what is hidden of the earliest."""
         self.owner(conversation)
-        with self._transaction() as database:
-            numbers = database.execute(
-                "SELECT number FROM handles WHERE conversation = :talk AND hidden = :was AND turn "
-                "= (SELECT turn FROM handles WHERE conversation = :talk AND hidden = :was AND "
-                "turn > 0 ORDER BY turn * :sign LIMIT 1) ORDER BY number",
-                {"talk": conversation, "was": not hide, "sign": -1 if hide else 1},
-            ).fetchall()
-            database.executemany(
-                "UPDATE handles SET hidden = ? WHERE conversation = ? AND number = ?",
-                [(hide, conversation, number) for (number,) in numbers],
+        of = (conversation, int(not hide))
+        with self._database.transaction() as sql:
+            numbers = sql(
+                "SELECT number FROM handles WHERE conversation = ? AND hidden = ? AND turn = "
+                "(SELECT turn FROM handles WHERE conversation = ? AND hidden = ? AND turn > 0 "
+                "ORDER BY turn * ? LIMIT 1) ORDER BY number",
+                *(*of, *of, -1 if hide else 1),
             )
+            for (number,) in numbers:
+                sql(
+                    "UPDATE handles SET hidden = ? WHERE conversation = ? AND number = ?",
+                    *(int(hide), conversation, number),
+                )
         if not numbers:
             raise InvalidInput(f"there is nothing to {'undo' if hide else 'redo'}")
         return tuple(f"img{number}" for (number,) in numbers)
@@ -128,5 +130,5 @@ class Names(Rows):
             "SELECT number, picture, turn, hidden FROM handles WHERE conversation = ? "
             "ORDER BY number"
         )
-        rows = self._rows(query, conversation)
+        rows = self._database.rows(query, conversation)
         return [(int(n), picture, int(turn), bool(hidden)) for n, picture, turn, hidden in rows]

@@ -2,21 +2,14 @@
 
 from __future__ import annotations
 
-from abc import ABC, abstractmethod
-from contextlib import AbstractContextManager
-from sqlite3 import Connection
-
+from agent.database import Database
 from tools.errors import InvalidInput
 
 
-class Rows(ABC):
-    """A database that a subclass holds."""
+class Rows:
+    """Tables of one database."""
 
-    @abstractmethod
-    def _rows(self, query: str, *arguments: object) -> list[tuple[str, ...]]: ...
-
-    @abstractmethod
-    def _transaction(self) -> AbstractContextManager[Connection]: ...
+    _database: Database
 
     def owner(self, conversation: str) -> str:
         """Whose a conversation is.
@@ -24,7 +17,8 @@ class Rows(ABC):
         Raises:
             InvalidInput: no such conversation.
         """
-        rows = self._rows("SELECT owner FROM conversations WHERE id = ?", conversation)
+        rows = self._database.rows("SELECT owner FROM conversations WHERE id = ?", conversation)
         if not rows:
             raise InvalidInput(f"no conversation {conversation!r} in the store")
-        return rows[0][0]
+        owner: str = rows[0][0]
+        return owner

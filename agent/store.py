@@ -1,51 +1,52 @@
 """Store: pictures with what made them, and conversations that name them.
 
-Pixels are PNG files named by content under `pictures/`; all else is one SQLite file. A file is
+Pixels are PNG files named by content under `pictures/`; all else is one database. A file is
 complete and on disk before its row is written, so that a crash at any moment leaves at worst
-an orphan file, never a row without its picture.
+an orphan file, never a row without its picture. Where a bucket holds the pixels, a picture is
+there before its row, and the folder holds copies, fetched when they are first asked for.
 """
 
 from __future__ import annotations
 
 import contextlib
-import errno
 import os
-import sqlite3
 import threading
 import time
 import uuid
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from functools import lru_cache
 from importlib import metadata
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from cachetools import LRUCache, cached
 from pydantic import Field, JsonValue
 
+from agent.conversing import LATER, Conversations
 from agent.conversing import SCHEMA as CONVERSATIONS
-from agent.conversing import Conversations, extend
 from agent.counting import SCHEMA as COUNTS
 from agent.counting import Counts
+from agent.database import Database, Sql, Sqlite, mended
 from tools.base import Record
-from tools.errors import InvalidInput, ToolError, Unavailable
+from tools.errors import InvalidInput, Unavailable
 from tools.values import Image, load_image
+
+if TYPE_CHECKING:
+    from agent.bucket import Bucket
 
 SCHEMA = """
 CREATE TABLE IF NOT EXISTS pictures (
     id TEXT PRIMARY KEY, width INTEGER NOT NULL, height INTEGER NOT NULL, made REAL NOT NULL);
 CREATE TABLE IF NOT EXISTS origins (
     number INTEGER PRIMARY KEY, picture TEXT NOT NULL REFERENCES pictures, tool TEXT NOT NULL,
-    origin TEXT NOT NULL, UNIQUE (picture, origin));
+    origin TEXT NOT NULL);
+CREATE INDEX IF NOT EXISTS origins_of ON origins (picture);
 CREATE TABLE IF NOT EXISTS parents (
     picture TEXT NOT NULL REFERENCES pictures, parent TEXT NOT NULL, PRIMARY KEY (picture, parent));
 """
 LIBRARIES = ("sightloop", "torch", "transformers", "diffusers", "numpy", "pillow")
 RECENT = 64 * 2**20  # bytes of pixels that are kept at hand, of all stores together
 STALE = 3600.0  # s after which a half-written file is nobody's
-
-
-class StoreFull(Unavailable):
-    """There is no room for another picture; all that was kept before is intact."""
 
 
 class Origin(Record):
@@ -79,33 +80,34 @@ def libraries() -> dict[str, str]:
 
 
 class Store(Conversations, Counts):
-    """Pictures, origins and conversations in one folder; safe across threads and processes."""
+    """Pictures, origins and conversations; safe across threads and processes."""
 
-    def __init__(self, root: Path) -> None:
-        """Open or make the folder.
+    def __init__(
+        self, root: Path, database: Database | None = None, bucket: Bucket | None = None
+    ) -> None:
+        """Open or make the folder and the tables; `open_store` knows where a person's lie.
+
+        Args:
+            root: the folder of pictures, or of copies of them.
+            database: all else; without it `store.sqlite` in the folder.
+            bucket: where pictures are kept; without it in the folder.
 
         Raises:
-            Unavailable: the folder cannot be written, or its database is damaged.
+            Unavailable: the folder cannot be written, or the database is damaged or away.
         """
         self.root = root
-        self._files = root / "pictures"
-        self._lock = threading.Lock()
+        self._bucket = bucket
+        # Copies have a folder of their own: what lies there is known to be in the bucket.
+        self._files = root / (f"pictures-{bucket.mark}" if bucket else "pictures")
         with mended(root):
             self._files.mkdir(parents=True, exist_ok=True)
-            self._connection = sqlite3.connect(
-                root / "store.sqlite", timeout=10, check_same_thread=False, isolation_level=None
-            )
-            self._connection.execute("PRAGMA journal_mode=WAL")
-            self._connection.execute("PRAGMA synchronous=NORMAL")
-            self._connection.execute("PRAGMA foreign_keys=ON")
-            self._connection.executescript(SCHEMA + CONVERSATIONS + COUNTS)
-            extend(self._connection)
             self._sweep()
+        self._database = database or Sqlite(root / "store.sqlite")
+        self._database.extend(SCHEMA + CONVERSATIONS + COUNTS, LATER)
 
     def close(self) -> None:
-        """Let go of the database file."""
-        with self._lock:
-            self._connection.close()
+        """Let go of the database."""
+        self._database.close()
 
     def put(self, image: Image, origin: Origin) -> str:
         """Keep one picture; see `put_many`."""
@@ -120,17 +122,20 @@ class Store(Conversations, Counts):
 
         Raises:
             StoreFull: the disk is full; nothing that was kept before is touched.
-            Unavailable: the folder cannot be written.
+            Unavailable: the folder, the bucket or the database cannot be written.
         """
         with mended(self.root):
-            fresh = {image.id: image for image, _ in pictures if not self.path(image.id).exists()}
+            fresh = {image.id: image for image, _ in pictures if not self._file(image.id).exists()}
             for identity, image in fresh.items():
-                self._write(identity, image.png())
-            for folder in {self.path(identity).parent for identity in fresh}:
+                png = image.png()
+                if self._bucket:
+                    self._bucket.put(identity, png)
+                self._write(identity, png)
+            for folder in {self._file(identity).parent for identity in fresh}:
                 _sync_folder(folder)
-            with self._transaction() as database:
+            with self._database.transaction() as sql:
                 for image, origin in pictures:
-                    _insert(database, image, origin)
+                    _insert(sql, image, origin)
         return [image.id for image, _ in pictures]
 
     def get(self, identity: str) -> Image:
@@ -138,9 +143,9 @@ class Store(Conversations, Counts):
 
         Raises:
             InvalidInput: there is none.
-            Unavailable: its file is gone or damaged.
+            Unavailable: its file is gone or damaged, or the bucket does not answer.
         """
-        rows = self._rows("SELECT id FROM pictures WHERE id = ?", identity)
+        rows = self._database.rows("SELECT id FROM pictures WHERE id = ?", identity)
         if not rows:
             raise InvalidInput(f"no picture {identity[:12]!r} in the store")
         path = self.path(identity)
@@ -153,8 +158,19 @@ class Store(Conversations, Counts):
         return image
 
     def path(self, identity: str) -> Path:
-        """Where the PNG file of a picture lies."""
-        return self._files / identity[:2] / f"{identity}.png"
+        """Where the PNG file of a picture lies; fetched from the bucket if it is not here yet.
+
+        Raises:
+            StoreFull: there is no room for the copy.
+            Unavailable: the bucket does not answer, or the folder cannot be written.
+        """
+        file = self._file(identity)
+        if self._bucket and not file.exists():
+            png = self._bucket.get(identity)
+            if png is not None:
+                with mended(self.root):
+                    self._write(identity, png)
+        return file
 
     def lineage(self, identity: str) -> tuple[Kept, ...]:
         """The picture and all it was made from, ancestors first.
@@ -181,33 +197,22 @@ class Store(Conversations, Counts):
 
     def children(self, identity: str) -> tuple[str, ...]:
         """Ids of the pictures made from this one."""
-        rows = self._rows("SELECT picture FROM parents WHERE parent = ?", identity)
+        rows = self._database.rows("SELECT picture FROM parents WHERE parent = ?", identity)
         return tuple(row[0] for row in rows)
 
     def _kept(self, identity: str) -> Kept:
-        rows = self._rows("SELECT origin FROM origins WHERE picture = ? ORDER BY number", identity)
+        rows = self._database.rows(
+            "SELECT origin FROM origins WHERE picture = ? ORDER BY number", identity
+        )
         if not rows:
             raise InvalidInput(f"no picture {identity[:12]!r} in the store")
         return Kept(id=identity, origins=tuple(Origin.model_validate_json(row[0]) for row in rows))
 
-    def _rows(self, query: str, *arguments: object) -> list[tuple[str, ...]]:
-        with self._lock, mended(self.root):
-            return self._connection.execute(query, arguments).fetchall()
-
-    @contextlib.contextmanager
-    def _transaction(self) -> Iterator[sqlite3.Connection]:
-        with self._lock, mended(self.root):
-            self._connection.execute("BEGIN IMMEDIATE")
-            try:
-                yield self._connection
-            except BaseException:
-                if self._connection.in_transaction:  # a full disk has rolled back already
-                    self._connection.execute("ROLLBACK")
-                raise
-            self._connection.execute("COMMIT")
+    def _file(self, identity: str) -> Path:
+        return self._files / identity[:2] / f"{identity}.png"
 
     def _write(self, identity: str, data: bytes) -> None:
-        path = self.path(identity)
+        path = self._file(identity)
         path.parent.mkdir(exist_ok=True)
         unfinished = path.with_name(f".{uuid.uuid4().hex}.part")
         try:
@@ -232,19 +237,19 @@ def _read(path: Path, changed_ns: int) -> Image:
     return load_image(path).image
 
 
-def _insert(database: sqlite3.Connection, image: Image, origin: Origin) -> None:
-    database.execute(
-        "INSERT OR IGNORE INTO pictures VALUES (?, ?, ?, ?)",
-        (image.id, image.width, image.height, time.time()),
+def _insert(sql: Sql, image: Image, origin: Origin) -> None:
+    sql(
+        "INSERT INTO pictures VALUES (?, ?, ?, ?) ON CONFLICT DO NOTHING",
+        *(image.id, image.width, image.height, time.time()),
     )
-    database.execute(
-        "INSERT OR IGNORE INTO origins (picture, tool, origin) VALUES (?, ?, ?)",
-        (image.id, origin.tool, origin.model_dump_json()),
-    )
-    database.executemany(
-        "INSERT OR IGNORE INTO parents VALUES (?, ?)",
-        [(image.id, parent) for parent in origin.parents],
-    )
+    text = origin.model_dump_json()
+    if (text,) not in sql("SELECT origin FROM origins WHERE picture = ?", image.id):
+        sql(
+            "INSERT INTO origins (picture, tool, origin) VALUES (?, ?, ?)",
+            *(image.id, origin.tool, text),
+        )
+    for parent in origin.parents:
+        sql("INSERT INTO parents VALUES (?, ?) ON CONFLICT DO NOTHING", image.id, parent)
 
 
 def _sync_folder(folder: Path) -> None:
@@ -254,32 +259,3 @@ def _sync_folder(folder: Path) -> None:
         os.fsync(descriptor)
     finally:
         os.close(descriptor)
-
-
-@contextlib.contextmanager
-def mended(root: Path) -> Iterator[None]:
-    """Turn what disk and database say into our errors.
-
-    Raises:
-        StoreFull: there is no room.
-        Unavailable: anything else that is wrong with the folder.
-    """
-    try:
-        yield
-    except ToolError:
-        raise
-    except OSError as error:
-        if error.errno in (errno.ENOSPC, errno.EDQUOT):
-            raise StoreFull(_full(root)) from error
-        raise Unavailable(f"the picture store {root} cannot be used: {error.strerror}") from error
-    except sqlite3.Error as error:
-        if "full" in str(error):
-            raise StoreFull(_full(root)) from error
-        raise Unavailable(f"the picture store {root} cannot be used: {error}") from error
-
-
-def _full(root: Path) -> str:
-    return (
-        f"the disk that holds the picture store {root} is full; the new picture was not kept, "
-        "all that was kept before is intact; free some space and ask again"
-    )

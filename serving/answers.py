@@ -9,6 +9,7 @@ from fastapi.exceptions import RequestValidationError
 from fastapi.responses import JSONResponse
 from starlette.exceptions import HTTPException
 
+from agent.database import StoreAway
 from serving.doors import Refused, TooMuch
 from serving.pictures import TooLarge
 from serving.toolbox import Busy
@@ -57,6 +58,10 @@ def problem(request: Request, error: ToolError) -> JSONResponse:
         headers = {"retry-after": str(max(1, round(error.retry_s)))}
     elif isinstance(error, Busy):
         code, name, headers = 503, "busy", {"retry-after": "1"}
+    elif isinstance(error, StoreAway):
+        log.error("request %s failed: %s", getattr(request.state, "id", ""), error)
+        text = "the store cannot be used at the moment; the log says why"
+        return _body(request, 503, "unavailable", text, {"retry-after": "5"})
     elif isinstance(error, Unavailable):
         code, name = 503, "unavailable"
     elif isinstance(error, NotFound):

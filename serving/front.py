@@ -18,6 +18,7 @@ from agent.events import Event
 from agent.keeping import PICTURE_ID
 from agent.plan import Call, Plan
 from agent.planner import Planner, PlanRequest
+from agent.storage import open_database, open_store
 from agent.store import Origin, Store, libraries
 from serving import tracing
 from serving.config import Limits
@@ -76,14 +77,13 @@ class Front:
         self.keys = Keys(home)
         self.quotas = Quotas(limits)
         self._planner = planner
-        self.jobs = Jobs(home / "jobs.sqlite", self._work, self.quotas, limits.running)
+        database = open_database(home / "jobs.sqlite", "jobs")
+        self.jobs = Jobs(database, self._work, self.quotas, limits.running)
         self.store = lru_cache(maxsize=256)(self._store)
 
     def _store(self, owner: str) -> Store:
         """The owner's own store: what belongs to others is not in it."""
-        if owner == LOCAL:
-            return Store(self.home / "store")
-        return Store(self.home / "owners" / owner / "store")
+        return open_store(self.home, "" if owner == LOCAL else owner)
 
     def picture(self, owner: str, identity: str) -> Image:
         """A picture of this owner.

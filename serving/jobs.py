@@ -2,34 +2,43 @@
 
 Every event is a row before anybody sees it. A reader who comes back says the number of the last
 event it has and gets what follows. A job whose process died is begun again from its request,
-once; what a seed decides comes out the same.
+once; what a seed decides comes out the same. Where several fronts share a database, any of them
+tells how far a job is, and a job belongs to one of them: what another writes of it is left out.
 """
 
 from __future__ import annotations
 
 import asyncio
-import sqlite3
-import threading
+import contextlib
+import logging
 import time
 import uuid
 from collections.abc import AsyncIterator, Callable
-from pathlib import Path
 from typing import Literal
 
+from agent.database import Database
 from agent.events import ANY_EVENT, Event, Failed
-from serving.doors import Quotas
+from serving.doors import Quotas, TooMuch
+from serving.fronts import BEAT_S, Fronts
 from tools.base import Record
-from tools.errors import InvalidInput
+from tools.errors import InvalidInput, Unavailable
 
 _SCHEMA = """
 CREATE TABLE IF NOT EXISTS jobs (id TEXT PRIMARY KEY, owner TEXT NOT NULL, request TEXT NOT NULL,
-    state TEXT NOT NULL, made REAL NOT NULL, starts INTEGER NOT NULL);
+    state TEXT NOT NULL, made REAL NOT NULL, starts INTEGER NOT NULL,
+    front TEXT NOT NULL DEFAULT '');
 CREATE TABLE IF NOT EXISTS events (job TEXT NOT NULL, number INTEGER NOT NULL, event TEXT NOT NULL,
     PRIMARY KEY (job, number));
 """
+_LATER = (("jobs", "front", "TEXT NOT NULL DEFAULT ''", ""),)
 STARTS = 2
+POLL_S = 1.0  # s between looks at a job that another front carries out
 State = Literal["waiting", "running", "done", "failed", "cancelled"]
 ENDED = ("done", "failed", "cancelled")
+
+
+CANCELLED = Failed(kind="invalid_input", message="cancelled; what was finished by then is kept")
+logger = logging.getLogger(__name__)
 
 
 class Job(Record):
@@ -48,17 +57,15 @@ Work = Callable[[str, str], AsyncIterator[Event]]
 class Jobs:
     """The jobs of one front process."""
 
-    def __init__(self, path: Path, work: Work, quotas: Quotas, running: int) -> None:
+    def __init__(self, database: Database, work: Work, quotas: Quotas, running: int) -> None:
         """Args:
-        path: the SQLite file.
+        database: of this front alone, or shared by several.
         running: jobs of one owner that run at once; others wait.
         """
-        path.parent.mkdir(parents=True, exist_ok=True)
-        self._database = sqlite3.connect(path, check_same_thread=False, isolation_level=None)
-        self._database.execute("PRAGMA journal_mode=WAL")
-        self._database.execute("PRAGMA synchronous=NORMAL")
-        self._database.executescript(_SCHEMA)
-        self._lock = threading.Lock()
+        database.extend(_SCHEMA, _LATER)
+        self._rows = database.rows
+        self._fronts = Fronts(database)
+        self._watch: asyncio.Task[None] | None = None
         self._work = work
         self._quotas = quotas
         self._running = running
@@ -67,16 +74,25 @@ class Jobs:
         self._news: dict[str, asyncio.Event] = {}
 
     def recover(self) -> None:
-        """Begin again what an earlier process left unfinished."""
-        rows = self._rows("SELECT id, owner, starts FROM jobs WHERE state IN ('waiting','running')")
-        for identity, owner, starts in rows:
-            if int(str(starts)) < STARTS:
-                self._quotas.enter(str(owner))
-                self._start(str(identity), str(owner))
+        """Begin again what nobody carries out any more; leave what another front took over."""
+        self._watched()
+        rows = self._rows(
+            "SELECT id, owner, starts, front FROM jobs WHERE state IN ('waiting', 'running')"
+        )
+        mine = {identity for identity, _, _, front in rows if front == self._fronts.me}
+        for identity in self._tasks.keys() - mine:
+            self._tasks[identity].cancel("closing")
+        busy = self._fronts.others()
+        for identity, owner, starts, front in rows:
+            if front in busy or identity in self._tasks or not self._took(identity, front):
+                continue
+            if starts < STARTS:
+                self._quotas.enter(owner)
+                self._start(identity, owner)
             else:
                 text = "the server stopped twice while this run was under way"
-                self._say(str(identity), Failed(kind="unavailable", message=text))
-                self._set(str(identity), "failed")
+                self._say(identity, Failed(kind="unavailable", message=text))
+                self._set(identity, "failed")
 
     def begin(self, owner: str, request: str) -> Job:
         """Take a job on.
@@ -86,8 +102,16 @@ class Jobs:
         """
         self._quotas.enter(owner)
         identity = uuid.uuid4().hex
-        row = (identity, owner, request, "waiting", time.time(), 0)
-        self._rows("INSERT INTO jobs VALUES (?, ?, ?, ?, ?, ?)", *row)
+        try:
+            self._watched()
+            self._rows(
+                "INSERT INTO jobs (id, owner, request, state, made, starts, front) "
+                "VALUES (?, ?, ?, 'waiting', ?, 0, ?)",
+                *(identity, owner, request, time.time(), self._fronts.me),
+            )
+        except Unavailable:
+            self._quotas.leave(owner, 0.0)
+            raise
         self._start(identity, owner)
         return self.get(owner, identity)
 
@@ -111,6 +135,15 @@ class Jobs:
         job = self.get(owner, identity)
         if task := self._tasks.get(job.id):
             task.cancel()
+        elif (
+            job.state not in ENDED
+        ):  # another front carries it out, and finds that it no longer may
+            self._rows(
+                "UPDATE jobs SET front = ? WHERE id = ? AND state IN ('waiting', 'running')",
+                *(self._fronts.me, job.id),
+            )
+            self._say(job.id, CANCELLED)
+            self._set(job.id, "cancelled")
         return job
 
     async def events(
@@ -124,17 +157,40 @@ class Jobs:
             ended = self.get(owner, identity).state in ENDED
             query = "SELECT number, event FROM events WHERE job = ? AND number > ? ORDER BY number"
             for number, event in self._rows(query, identity, after):
-                after = int(str(number))
-                yield after, str(event)
+                after = number
+                yield after, event
             if ended:
                 return
-            await news.wait()
+            with contextlib.suppress(TimeoutError):
+                await asyncio.wait_for(news.wait(), None if identity in self._tasks else POLL_S)
 
     async def close(self) -> None:
-        """Leave everything as it is; the next process goes on."""
-        for task in self._tasks.values():
+        """Leave everything as it is; the next process, or another front, goes on."""
+        tasks = [*self._tasks.values(), *([self._watch] if self._watch else [])]
+        for task in tasks:
             task.cancel("closing")
-        await asyncio.gather(*self._tasks.values(), return_exceptions=True)
+        await asyncio.gather(*tasks, return_exceptions=True)
+        self._fronts.leave()
+
+    def _watched(self) -> None:
+        """Say that this front is alive, now and from now on, where others may wonder."""
+        if self._fronts.shared and (self._watch is None or self._watch.done()):
+            self._fronts.beat()
+            self._watch = asyncio.get_running_loop().create_task(self._keep_watch())
+
+    async def _keep_watch(self) -> None:
+        while True:
+            await asyncio.sleep(BEAT_S)
+            try:
+                self._fronts.beat()
+                self.recover()
+            except (Unavailable, TooMuch) as error:
+                logger.warning("jobs are looked after again in a moment: %s", error)
+
+    def _took(self, identity: str, front: str) -> bool:
+        """Make a job this front's, unless another was quicker."""
+        query = "UPDATE jobs SET front = ? WHERE id = ? AND front = ? RETURNING id"
+        return bool(self._rows(query, self._fronts.me, identity, front))
 
     def _start(self, identity: str, owner: str) -> None:
         task = asyncio.get_running_loop().create_task(self._run(identity, owner))
@@ -148,12 +204,16 @@ class Jobs:
         try:
             async with places:
                 started = time.monotonic()
-                self._rows("DELETE FROM events WHERE job = ?", identity)
-                self._rows(
-                    "UPDATE jobs SET state = 'running', starts = starts + 1 WHERE id = ?", identity
+                rows = self._rows(
+                    "UPDATE jobs SET state = 'running', starts = starts + 1 "
+                    "WHERE id = ? AND front = ? RETURNING request",
+                    *(identity, self._fronts.me),
                 )
-                ((request,),) = self._rows("SELECT request FROM jobs WHERE id = ?", identity)
-                async for event in self._work(owner, str(request)):
+                if not rows:  # another front took it, or ended it, while it waited
+                    state = None
+                    return
+                self._rows("DELETE FROM events WHERE job = ?", identity)
+                async for event in self._work(owner, rows[0][0]):
                     self._say(identity, event)
                     if event.type == "done":
                         state = "done"
@@ -162,8 +222,7 @@ class Jobs:
                 state = None
                 raise
             state = "cancelled"
-            text = "cancelled; what was finished by then is kept"
-            self._say(identity, Failed(kind="invalid_input", message=text))
+            self._say(identity, CANCELLED)
         except Exception:
             self._say(identity, Failed(kind="unavailable", message="a fault of the server"))
             raise
@@ -173,17 +232,17 @@ class Jobs:
                 self._set(identity, state)
 
     def _say(self, identity: str, event: Event) -> None:
-        text = ANY_EVENT.dump_json(event).decode()
-        query = "SELECT COALESCE(MAX(number), 0) + 1 FROM events WHERE job = ?"
-        ((number,),) = self._rows(query, identity)
-        self._rows("INSERT INTO events VALUES (?, ?, ?)", identity, number, text)
+        said = self._rows(
+            "INSERT INTO events SELECT id, (SELECT COALESCE(MAX(number), 0) + 1 FROM events "
+            "WHERE job = id), ? FROM jobs WHERE id = ? AND front = ? RETURNING number",
+            *(ANY_EVENT.dump_json(event).decode(), identity, self._fronts.me),
+        )
+        if not said and identity in self._tasks:
+            self._tasks[identity].cancel("closing")  # another front has it now
         self._news.setdefault(identity, asyncio.Event()).set()
 
     def _set(self, identity: str, state: State) -> None:
-        self._rows("UPDATE jobs SET state = ? WHERE id = ?", state, identity)
+        query = "UPDATE jobs SET state = ? WHERE id = ? AND front = ?"
+        self._rows(query, state, identity, self._fronts.me)
         if news := self._news.get(identity):
             news.set()
-
-    def _rows(self, query: str, *arguments: object) -> list[tuple[object, ...]]:
-        with self._lock:
-            return self._database.execute(query, arguments).fetchall()

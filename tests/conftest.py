@@ -12,7 +12,9 @@ os.environ["HF_HUB_OFFLINE"] = "1"
 os.environ["TOKENIZERS_PARALLELISM"] = "false"
 os.environ["LANGGRAPH_STRICT_MSGPACK"] = "true"
 os.environ["COLUMNS"] = "100"
-for variable in ("LANGSMITH_TRACING", "LANGCHAIN_TRACING_V2", "FORCE_COLOR", "SIGHTLOOP_HOME"):
+for variable in ("LANGSMITH_TRACING", "LANGCHAIN_TRACING_V2", "FORCE_COLOR"):
+    os.environ.pop(variable, None)
+for variable in ("SIGHTLOOP_HOME", "SIGHTLOOP_DATABASE", "SIGHTLOOP_PICTURES"):
     os.environ.pop(variable, None)
 
 import ipaddress
@@ -27,6 +29,10 @@ import numpy as np
 import pytest
 from PIL import Image as PIL
 
+from agent.storage import open_store
+from agent.store import Store
+from tests import storage_servers
+from tests.storage_servers import S3, Postgres
 from tools.profile import load_profile
 from tools.toolbox import LocalToolbox
 
@@ -68,6 +74,46 @@ def home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     folder = tmp_path / "home"
     monkeypatch.setenv("SIGHTLOOP_HOME", str(folder))
     return folder
+
+
+@pytest.fixture(scope="session")
+def postgres_server() -> Iterator[Postgres]:
+    """A PostgreSQL server of this session; skips where there is none to start."""
+    with storage_servers.postgres() as server:
+        yield server
+
+
+@pytest.fixture(scope="session")
+def s3_server() -> Iterator[S3]:
+    """S3-type storage of this session, behind HTTP."""
+    with storage_servers.s3() as server:
+        yield server
+
+
+@pytest.fixture
+def postgres(postgres_server: Postgres, monkeypatch: pytest.MonkeyPatch) -> Postgres:
+    """Stores that are opened have an empty database on the server."""
+    monkeypatch.setenv("SIGHTLOOP_DATABASE", postgres_server.fresh())
+    return postgres_server
+
+
+@pytest.fixture
+def s3(s3_server: S3, monkeypatch: pytest.MonkeyPatch) -> S3:
+    """Stores that are opened have a fresh bucket."""
+    monkeypatch.setenv("AWS_ENDPOINT_URL", s3_server.url)
+    monkeypatch.setenv("AWS_ACCESS_KEY_ID", "test")
+    monkeypatch.setenv("AWS_SECRET_ACCESS_KEY", "test")
+    monkeypatch.setenv("SIGHTLOOP_PICTURES", s3_server.fresh())
+    return s3_server
+
+
+@pytest.fixture(params=["here", "shared"])
+def opened(request: pytest.FixtureRequest, tmp_path: Path) -> Callable[[str], Store]:
+    """Opens stores by name: in a folder alone, or on Postgres and S3-type storage."""
+    if request.param == "shared":
+        request.getfixturevalue("postgres")
+        request.getfixturevalue("s3")
+    return lambda name: open_store(tmp_path, name)
 
 
 @pytest.fixture

@@ -22,8 +22,8 @@ SECOND = painted(("blue", "box"))
 
 
 @pytest.fixture
-def store(tmp_path: Path) -> Store:
-    return Store(tmp_path / "one")
+def store(opened: Callable[[str], Store]) -> Store:
+    return opened("one")
 
 
 @pytest.fixture
@@ -40,8 +40,10 @@ def talk(store: Store) -> str:
     return talk
 
 
-def test_a_conversation_comes_back_as_it_left(store: Store, talk: str, tmp_path: Path) -> None:
-    other = Store(tmp_path / "other")
+def test_a_conversation_comes_back_as_it_left(
+    store: Store, opened: Callable[[str], Store], talk: str, tmp_path: Path
+) -> None:
+    other = opened("other")
     file = tmp_path / "talk.zip"
     file.write_bytes(export(store, talk))
     came = bring_in(other, file, "bob")

@@ -15,7 +15,7 @@ from rich.console import Console
 from agent.reply import ASK_FOR_A_PICTURE
 from tools.errors import InvalidInput, Unavailable
 from ui.console import Interrupted, print_json, screen
-from ui.home import store_folder
+from ui.home import open_store
 from ui.pictures import (
     drop_if_empty,
     out_folder,
@@ -68,11 +68,10 @@ def run(
     planner = _planner(llm, console)
 
     from agent import loop
-    from agent.store import Store
     from ui.live import Follower
     from ui.report import run_report
 
-    store = Store(store_folder())
+    store = open_store()
     folder = out_folder(out, request)
     follower = Follower(console, folder / "previews")
     chosen = secrets.randbelow(2**31) if seed is None else seed

@@ -108,7 +108,33 @@ def _storage() -> Iterator[Finding]:
         )
     else:
         yield Finding("pictures", "ok", f"{folder}, {free:.0f} GiB free")
-    yield Finding("sqlite", "ok", sqlite3.sqlite_version)
+    yield _database()
+    yield _bucket()
+
+
+def _database() -> Finding:
+    from agent.storage import open_database
+
+    if not os.environ.get("SIGHTLOOP_DATABASE"):
+        return Finding("database", "ok", f"SQLite {sqlite3.sqlite_version}, in the home folder")
+    try:
+        database = open_database(home() / "store" / "store.sqlite")
+        ((version,),) = database.rows("SHOW server_version")
+    except ToolError as error:
+        return Finding("database", "missing", "SIGHTLOOP_DATABASE", str(error))
+    return Finding("database", "ok", f"Postgres {version}, {database.where}")
+
+
+def _bucket() -> Finding:
+    from agent.storage import open_bucket
+
+    try:
+        if (bucket := open_bucket()) is None:
+            return Finding("picture storage", "ok", "files in the home folder")
+        bucket.check()
+    except ToolError as error:
+        return Finding("picture storage", "missing", "SIGHTLOOP_PICTURES", str(error))
+    return Finding("picture storage", "ok", f"{bucket.where}, copies in the home folder")
 
 
 def _tools(profile: str) -> Iterator[Finding]:

@@ -10,7 +10,7 @@ import typer
 
 from tools.errors import InvalidInput
 from ui.console import print_json, screen
-from ui.home import store_folder
+from ui.home import open_store
 from ui.specialists import JsonOption, ProfileOption
 
 if TYPE_CHECKING:
@@ -26,12 +26,11 @@ def replay(
     as_json: JsonOption = False,
 ) -> int:
     """Make a picture again from its recipe and count the bytes that differ."""
-    from agent.store import Store
     from tools.profile import load_profile
     from tools.toolbox import LocalToolbox
 
     chosen: Profile = load_profile(profile)
-    store = Store(store_folder())
+    store = open_store()
     toolbox = LocalToolbox(chosen)  # no cache: it is to be made, not looked up
     try:
         identity = _identity(image)

@@ -9,7 +9,7 @@ import typer
 
 from tools.errors import InvalidInput
 from ui.console import screen
-from ui.home import store_folder
+from ui.home import open_store
 
 if TYPE_CHECKING:
     from agent.store import Store
@@ -24,7 +24,7 @@ File = Annotated[Path, typer.Argument(metavar="FILE", help="A zip file.")]
 @app.command("list")
 def show() -> None:
     """List conversations, the newest first, with their first request."""
-    store, console = _store(), screen(json_wanted=False)
+    store, console = open_store(), screen(json_wanted=False)
     for talk in store.conversations():
         turns = store.turns(talk)
         asked = turns[0].request if turns else "nothing yet"
@@ -34,14 +34,14 @@ def show() -> None:
 @app.command()
 def undo(talk: Talk) -> None:
     """Hide the pictures that the last turn gave; `redo` shows them again."""
-    store = _store()
+    store = open_store()
     print(", ".join(store.undo(_found(store, talk))))
 
 
 @app.command()
 def redo(talk: Talk) -> None:
     """Show again what was undone last."""
-    store = _store()
+    store = open_store()
     print(", ".join(store.redo(_found(store, talk))))
 
 
@@ -50,7 +50,7 @@ def branch(
     talk: Talk, turn: Annotated[int | None, typer.Option(help="Last turn to take.")] = None
 ) -> None:
     """Begin another conversation with the same turns and pictures; prints its id."""
-    store = _store()
+    store = open_store()
     print(store.branch(_found(store, talk), turn))
 
 
@@ -59,7 +59,7 @@ def compare(talk: Talk, first: str, second: str) -> None:
     """Say how two pictures of a conversation differ, such as img1 and img2."""
     from agent.comparing import compare as compared
 
-    store = _store()
+    store = open_store()
     handles = store.handles(_found(store, talk))
     for handle in (first, second):
         if handle not in handles:
@@ -72,7 +72,7 @@ def export(talk: Talk, file: File) -> None:
     """Write a conversation with all its pictures to one zip file."""
     from agent.archive import export as exported
 
-    store = _store()
+    store = open_store()
     file.write_bytes(exported(store, _found(store, talk)))
     print(file)
 
@@ -82,13 +82,7 @@ def bring_in(file: File) -> None:
     """Read an exported conversation; prints its new id."""
     from agent.archive import bring_in as brought
 
-    print(brought(_store(), file))
-
-
-def _store() -> Store:
-    from agent.store import Store
-
-    return Store(store_folder())
+    print(brought(open_store(), file))
 
 
 def _found(store: Store, talk: str) -> str:

@@ -20,14 +20,13 @@ from agent import language
 from agent.events import Event
 from agent.plan import Plan
 from agent.planner import PlanRequest
-from agent.store import Store
 from tools.base import Record
 from tools.cache import ResultCache
 from tools.profile import load_profile
 from tools.toolbox import LocalToolbox
 from tools.values import Image
 from ui.face.job import Job
-from ui.home import cache_folder, store_folder
+from ui.home import cache_folder, open_store, store_folder
 from ui.remote import RemoteToolbox
 
 log = logging.getLogger(__name__)
@@ -52,7 +51,7 @@ class Engine:
     """Store, tools and planner of this server, and a thread in which runs go on."""
 
     def __init__(self, profile: str, llm: str, budget_s: float, server: str | None) -> None:
-        self.store = Store(store_folder())
+        self.store = open_store()
         self.toolbox: LocalToolbox | RemoteToolbox
         if server is None:
             self.toolbox = LocalToolbox(load_profile(profile), ResultCache(cache_folder()))
