@@ -113,7 +113,8 @@ def prompt(text: str, handles: Sequence[str], last: str = "") -> str:
 
 
 def _plain(text: str) -> str:
-    return " ".join(re.sub(r"<\|[^|]*\|>", " ", text).split())
+    words = " ".join(re.sub(r"<\|[^|]*\|>", " ", text).split())
+    return words.lower() if words.isupper() else words  # it hardly ever read capitals
 
 
 def grammar(handles: Sequence[str]) -> str:

@@ -35,6 +35,10 @@ def held_to(request: str, plan: Plan, *, follows: bool = False) -> Plan:
         return plan
     if any(need in gone for call in plan.calls for need in call.needs()):
         return plan
+    told_again = {call.id for call in drawn[1:] if call.input == drawn[0].input}
+    if told_again:
+        drawn = [call for call in drawn if call.id not in told_again]
+        plan = _without(plan, told_again)
     prompts = [str(call.input.get("prompt", "")) for call in drawn]
     each = [compile_checklist(f"draw {prompt}") for prompt in prompts]
     held = {claim for claims in each for claim in claims}
@@ -47,8 +51,13 @@ def held_to(request: str, plan: Plan, *, follows: bool = False) -> Plan:
     if not prompt or (not twice and all(_said(claim, held) for claim in asked)):
         return plan
     first = drawn[0].model_copy(update={"input": {**drawn[0].input, "prompt": prompt}})
-    kept = [first if call is drawn[0] else call for call in plan.calls if call.id not in gone]
-    return plan.model_copy(update={"calls": tuple(kept)})
+    calls = tuple(first if call is drawn[0] else call for call in plan.calls)
+    return _without(plan.model_copy(update={"calls": calls}), gone)
+
+
+def _without(plan: Plan, gone: Collection[str]) -> Plan:
+    kept = tuple(call for call in plan.calls if call.id not in gone)
+    return plan.model_copy(update={"calls": kept})
 
 
 def _certain(asked: Collection[Claim], request: str, held: Collection[Claim]) -> tuple[Claim, ...]:

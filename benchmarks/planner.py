@@ -205,7 +205,8 @@ def figures(outcomes: Sequence[Outcome]) -> dict[str, Any]:
 
 def body(found: dict[str, Any]) -> str:
     """The figures of both parts as markdown."""
-    return f"{part(found)}\n\n## Held out\n\n{part(found['held_out'])}"
+    said = "Requests whose misses nobody read while the embedded planner was taught."
+    return f"{part(found)}\n\n## Held out\n\n{said}\n\n{part(found['held_out'])}"
 
 
 def part(found: dict[str, Any]) -> str:

@@ -23,6 +23,7 @@ def plan(*prompts: str) -> Plan:
         ("three green cups on white", ["two green cups"], ["three green cups on white"]),
         ("A boot. Red. White background.", ["a boot on white"], ["a red boot on white"]),
         ("a hat, and it is purple", ["a hat", "a purple hat"], ["a purple hat"]),
+        ("she loves owls. so, an owl", ["an owl", "an owl"], ["an owl"]),
         ("a lion below a kite", ["a lion and a kite"], ["a lion below a kite"]),
     ],
 )

@@ -137,6 +137,11 @@ def test_the_grammar_knows_only_real_pictures() -> None:
     assert "call0 ::= free\n" in language.grammar([])
 
 
+def test_a_request_in_capitals_is_read_like_any_other() -> None:
+    assert "\ndraw a fox!<" in language.prompt("DRAW A FOX!", [])
+    assert "\nDraw a fox<" in language.prompt("Draw a fox", [])
+
+
 def test_a_compact_plan_becomes_calls_with_ids_and_references() -> None:
     compact = '[{"generate":"a cat","n":2},{"vqa":"@c1","question":"how many?"},{"reply":"edit"}]'
     plan = read(compact, [], ["generate", "vqa"])
