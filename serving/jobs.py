@@ -135,9 +135,8 @@ class Jobs:
         job = self.get(owner, identity)
         if task := self._tasks.get(job.id):
             task.cancel()
-        elif (
-            job.state not in ENDED
-        ):  # another front carries it out, and finds that it no longer may
+        elif job.state not in ENDED:
+            # Another front carries it out; with the next event it finds that it no longer may.
             self._rows(
                 "UPDATE jobs SET front = ? WHERE id = ? AND state IN ('waiting', 'running')",
                 *(self._fronts.me, job.id),
@@ -195,7 +194,13 @@ class Jobs:
     def _start(self, identity: str, owner: str) -> None:
         task = asyncio.get_running_loop().create_task(self._run(identity, owner))
         self._tasks[identity] = task
-        task.add_done_callback(lambda _: self._tasks.pop(identity, None))
+        task.add_done_callback(lambda _: self._stopped(identity))
+
+    def _stopped(self, identity: str) -> None:
+        """Wake who reads: what another front says of the job from now on comes without news."""
+        self._tasks.pop(identity, None)
+        if news := self._news.get(identity):
+            news.set()
 
     async def _run(self, identity: str, owner: str) -> None:
         places = self._places.setdefault(owner, asyncio.Semaphore(self._running))

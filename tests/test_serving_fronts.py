@@ -94,9 +94,12 @@ async def test_any_front_can_cancel_a_run(tmp_path: Path) -> None:
     one, other = front(tmp_path), front(tmp_path)
     job, *busy, waits = (one.begin("ann", "forever") for _ in range(5))
     await asyncio.sleep(0.2)
+    reader = asyncio.create_task(read(one, waits))
+    await asyncio.sleep(0.1)
     for each in (waits, job):
         other.cancel("ann", each.id)
     assert other.get("ann", waits.id).state == "cancelled"
+    assert await reader == [1]  # woken, although its own front had nothing to say
     numbers = await read(one, job)
     assert one.get("ann", job.id).state == "cancelled"
     await asyncio.sleep(0.5)
