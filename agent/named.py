@@ -1,4 +1,4 @@
-"""Named: a call of a tool that the embedded planner was never taught, by its name."""
+"""Named: a call of a tool by its name: one the embedded planner was never taught, or said alone."""
 
 from __future__ import annotations
 
@@ -13,8 +13,16 @@ from tools.base import Record
 from tools.values import Image
 
 TAUGHT = {*FREE, *ON, "customize"}
+ALONE = ("caption", "ocr", "depth", "edges", "pose", "upscale")  # a picture is all they need
 # Only what begins with the name orders the tool: "draw a mirror" does not.
 LEAD = r"\W*(?:(?:please|now|then|and|can you|could you|would you)\b\W*)*"
+
+# A taught tool is called where nothing but its name and a picture is said, such as "upscale it".
+PICTURE = (
+    r"(?:(?:(?:of|on|for)\s+)?(?:(?P<name>img\d+)|it|this|that"
+    r"|(?:the|this|that|my) (?:picture|image|photo|drawing|pic|one)))?"
+)
+COURTESY = r"\W*(?:(?:please|pls|plz|now|thanks|thx)\b\W*)*"
 
 
 def call_by_name(request: PlanRequest) -> Plan | None:
@@ -25,6 +33,8 @@ def call_by_name(request: PlanRequest) -> Plan | None:
     """
     for name in request.tools.names():
         if name in TAUGHT:
+            if name in ALONE and (picture := _alone(name, request)):
+                return Plan(calls=(Call(id="c1", tool=name, input={"image": picture}),))
             continue
         if found := re.match(rf"{LEAD}{re.escape(name)}\b", request.text, re.IGNORECASE):
             text = " ".join(request.text[found.end() :].split())
@@ -32,6 +42,14 @@ def call_by_name(request: PlanRequest) -> Plan | None:
             if values is not None:
                 return Plan(calls=(Call(id="c1", tool=name, input=values),))
     return None
+
+
+def _alone(name: str, request: PlanRequest) -> str | None:
+    """The picture, where a request is a tool's name and one picture at most."""
+    found = re.fullmatch(rf"{LEAD}{name}\b\W*{PICTURE}{COURTESY}", request.text, re.IGNORECASE)
+    if not found or not request.handles:
+        return None
+    return (found["name"] or request.handles[-1]).lower()
 
 
 def _values(wanted: type[Record], handles: Sequence[str], text: str) -> dict[str, Any] | None:

@@ -40,7 +40,13 @@ class Stamp(Mirror):
     name, input = "stamp", StampInput  # type: ignore[assignment]
 
 
-TOOLS = HereToolbox(Mirror, Stamp)
+class Upscale(Mirror):
+    """Stands for a tool that the planner was taught."""
+
+    name = "upscale"
+
+
+TOOLS = HereToolbox(Mirror, Stamp, Upscale)
 
 
 def asked(text: str, *handles: str) -> object:
@@ -59,3 +65,10 @@ def test_what_cannot_be_filled_is_left_to_the_model() -> None:
     assert asked("mirror it") is None
     assert asked("stamp", "img1") is None
     assert asked("draw a mirror", "img1") is None
+
+
+def test_a_taught_tool_is_called_only_where_its_name_and_a_picture_are_all_that_is_said() -> None:
+    assert asked("upscale it, please", "img1", "img2") == [("upscale", {"image": "img2"})]
+    assert asked("Upscale img1", "img1", "img2") == [("upscale", {"image": "img1"})]
+    assert asked("upscale it and describe it", "img1") is None
+    assert asked("upscale it") is None
