@@ -45,6 +45,8 @@ CARDS: dict[str, Card] = {
     "miniature/weights/clip": Card("picture-text similarity", _OURS, _CLIP),
     "miniature/weights/owl": Card("open-vocabulary detection", _OURS, _OWL),
     "miniature/weights/blip": Card("captions and answers", _OURS, _BLIP),
+    "miniature/weights/sam": Card("masks", _OURS, _SAM),
+    "miniature/weights/control": Card("drawing along edges and regions", _OURS, _CONTROL),
     "stable-diffusion-v1-5/stable-diffusion-v1-5": Card(
         "text to picture", "CreativeML OpenRAIL-M", _DIFFUSION
     ),

@@ -34,7 +34,8 @@ def tool(tiny: Path) -> Callable[[str], Tool[Any, Any]]:
 
     def load(name: str) -> Tool[Any, Any]:
         kind = discover()[name]
-        made = kind({"steps": 2}, dict.fromkeys(kind.needs, str(tiny / "owl")))
+        held = {"ground": "owl", "segment": "sam"}
+        made = kind({"steps": 2}, {part: str(tiny / held[part]) for part in kind.needs})
         made.load(str(tiny / "diffusion-unified"), "cpu", "auto")
         return made
 

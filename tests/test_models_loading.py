@@ -193,7 +193,8 @@ def test_every_checkpoint_of_the_profiles_has_a_card() -> None:
 
     for name in profile_names():
         for settings in load_profile(name).tools.values():
-            assert weights.card(settings.checkpoint) is weights.CARDS[settings.checkpoint]
+            for checkpoint in (settings.checkpoint, *settings.parts.values()):
+                assert weights.card(checkpoint) is weights.CARDS[checkpoint]
 
 
 @pytest.mark.parametrize("part", ["unet", "vae", "text_encoder", "tokenizer"])

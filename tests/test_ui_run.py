@@ -213,6 +213,8 @@ def test_ctrl_c_keeps_what_was_drawn_and_exits_with_130(
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
         text=True,
+        # tests that run in the background of a script have Ctrl-C switched off, and hand that on
+        preexec_fn=lambda: signal.signal(signal.SIGINT, signal.default_int_handler),
     )
     assert process.stdout
     shown = iter(process.stdout.readline, "")
