@@ -194,7 +194,7 @@ def main() -> None:
     parser.add_argument("--rewards", type=Path, required=True, help="by miniature.train.rewards")
     parser.add_argument("--aligned", type=Path, required=True, help="by miniature.train.align")
     parser.add_argument("--count", type=int, default=350, help="pairs, seen and held out each")
-    parser.add_argument("--requests", type=int, default=64, help="seen and held out each")
+    parser.add_argument("--requests", type=int, default=96, help="seen and held out each")
     given = parser.parse_args()
     pairs = {held: held_pairs(given.count, held_out=held) for held in SPLITS.values()}
     critics = {"shipped clip": Path(SHIPPED), **within(given.rewards, "config.json")}
