@@ -36,10 +36,10 @@ class Mixer(FollowUps):
             (self.draw, 38), (self.look, 26), (self.nothing_to_look_at, 7),
             (self.draw_and_look, 11), (self.draw_and_it, 7), (self.look_twice, 6),
             (self.several, 4), (self.two_pictures, 2), (self.follow_up, 5), (self.missing, 4),
-            (self.edit, 7), (self.cannot, 16), (self.talk, 8), (self.partly, 2), (self.what, 6),
+            (self.edit, 5), (self.cannot, 12), (self.talk, 8), (self.partly, 2), (self.what, 3),
             (self.change, 42), (self.reading, 21), (self.retrieve, 8), (self.layout, 5),
             (self.draw_and_change, 7), (self.change_twice, 5), (self.change_and_look, 6),
-            (self.change_on, 7), (self.look_and_draw, 3), (self.learn, 2),
+            (self.change_on, 7), (self.look_and_draw, 3), (self.learn, 2), (self.plain, 14),
         ]  # fmt: skip
         made = self.rng.choices([f for f, _ in families], [w for _, w in families])[0]()
         if not made.last and self.rng.random() < 0.12:
@@ -248,6 +248,37 @@ class Mixer(FollowUps):
         handles = self.write.pictures()
         text, plan = self.write.reading(handles)
         return Example(text, handles, compact(plan))
+
+    def plain(self) -> Example:
+        """What is asked most, in the fewest words, about the one picture there is."""
+        rng, write = self.rng, self.write
+        o, w, c = write.thing(), article(write.thing()), rng.choice(write.words["colours"])
+        k = rng.choice([2, 3, 4])
+        ways: list[tuple[str, Entry]] = [
+            (f"(remove|remove|delete|erase) the {o}", {"remove": "img1", "phrase": o}),
+            ("(describe|caption|describe) (it|this|the picture|the image)", {"caption": "img1"}),
+            (
+                f"make the background {c}",
+                {"edit": "img1", "instruction": f"change the background to {c}"},
+            ),
+            (f"make the {o} {c}", {"edit": "img1", "instruction": f"make the {o} {c}"}),
+            (f"add {w}", {"edit": "img1", "instruction": f"add {w}"}),
+            (
+                f"(replace the {o} with|swap the {o} for) {w}",
+                {"replace": "img1", "phrase": o, "prompt": w},
+            ),
+            (
+                f"(upscale|enlarge) (it|img1|the picture) by {k}",
+                {"upscale": "img1", "factor": k},
+            ),
+            ("(upscale|enlarge) (it|img1|the picture|the image)", {"upscale": "img1"}),
+            ("(read|what is) the text(| in it| in the picture)", {"ocr": "img1"}),
+            (f"(cut out|segment|mask) the {o}", {"segment": "img1", "phrase": o}),
+            (f"(find|locate|where is) the {o}", {"ground": "img1", "phrases": [o]}),
+            (f"(find|show me) {w} in my (photos|pictures)", {"retrieve": w}),
+        ]
+        frame, entry = rng.choice(ways)
+        return Example(expand(frame, rng), ["img1"], compact([entry]))
 
     def retrieve(self) -> Example:
         handles = self.write.pictures() if self.rng.random() < 0.25 else []
