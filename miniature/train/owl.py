@@ -127,6 +127,12 @@ def targets(
     return labels, found, wanted
 
 
+def crowded(found: list[Scene], rng: np.random.Generator) -> list[Scene]:
+    """Half of some scenes, rather those of three things and four, of which there are few."""
+    found.sort(key=lambda scene: len(scene.things) < 3 and rng.random() < 0.6)
+    return found[: len(found) // 2]
+
+
 def main() -> None:
     options = arguments(__doc__, minutes=30)
     folder, clip_folder = options.out / "owl", options.out / "clip"
@@ -141,12 +147,13 @@ def main() -> None:
         Owlv2Processor(picture, tokenizer).save_pretrained(folder)
     model.to(options.device).train()
     pool = gallery(options.device)
+    crowds = np.array([len(one.scene.things) for one in pool])
 
     def loss(step: int) -> dict[str, Tensor]:
         rng = np.random.default_rng((options.seed, step))
-        first = (200_000_000 + (options.seed * 1_000_000 + step) * BATCH) % FIRST_SEED["judge"]
-        drawn = scenes(first, BATCH - PAINTED)
-        others = [pool[i] for i in rng.integers(len(pool), size=PAINTED)]
+        first = (200_000_000 + (options.seed * 1_000_000 + step) * 2 * BATCH) % FIRST_SEED["judge"]
+        drawn = crowded(scenes(first, 2 * (BATCH - PAINTED), composed=step % 2 == 0), rng)
+        others = [pool[i] for i in rng.choice(len(pool), PAINTED, p=crowds / crowds.sum())]
         batch = [*drawn, *(one.scene for one in others)]
         asked = phrases(batch, rng)
         worded = [
