@@ -7,7 +7,7 @@ is right if it is one of those written beside the request; arguments are right i
 key words and pictures are in them. Where no tool helps, right means no call.
 
 The misses among the first requests were read while the planner was taught; the held-out ones were
-written before its last lesson, and nobody read what it made of them until it was over.
+written before its last two lessons; their misses were read after the first of these.
 """
 
 from __future__ import annotations
@@ -205,7 +205,7 @@ def figures(outcomes: Sequence[Outcome]) -> dict[str, Any]:
 
 def body(found: dict[str, Any]) -> str:
     """The figures of both parts as markdown."""
-    said = "Requests whose misses nobody read while the embedded planner was taught."
+    said = "Set apart: written before the last two lessons; their misses were read after the first of these."
     return f"{part(found)}\n\n## Held out\n\n{said}\n\n{part(found['held_out'])}"
 
 
