@@ -205,7 +205,10 @@ def figures(outcomes: Sequence[Outcome]) -> dict[str, Any]:
 
 def body(found: dict[str, Any]) -> str:
     """The figures of both parts as markdown."""
-    said = "Set apart: written before the last two lessons; their misses were read after the first of these."
+    said = (
+        "Set apart: written before the last two lessons; their misses were read after the first "
+        "of these."
+    )
     return f"{part(found)}\n\n## Held out\n\n{said}\n\n{part(found['held_out'])}"
 
 
