@@ -16,13 +16,16 @@ from pathlib import Path
 
 from agent import embedded_format as language
 from agent.embedded_plan import plan
-from agent.embedded_weights import ADAPTER, pull
 from agent.named import call_by_name
 from agent.plan import Plan
 from agent.planner import PlanRequest
 from agent.wording import held_to
+from models.smollm import pull
 from tools.errors import InvalidInput, Unavailable
 
+ADAPTER = (
+    Path(__file__).resolve().parent.parent / "miniature" / "weights" / "planner" / "adapter.gguf"
+)
 CONTEXT = 3072  # tokens: a request, the plan before it, and its own plan
 LONGEST = 320  # tokens of a plan
 REQUEST = 1500  # bytes of a request; a token is at least one

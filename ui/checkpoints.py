@@ -23,8 +23,7 @@ Named = Annotated[
 @app.command("list")
 def list_(as_json: JsonOption = False) -> None:
     """List the checkpoints of every profile: who uses them, are they here, their licence."""
-    from agent import embedded_weights
-    from models import weights
+    from models import smollm, weights
     from tools.profile import load_profile, profile_names
 
     rows: dict[str, dict[str, Any]] = {}
@@ -43,9 +42,9 @@ def list_(as_json: JsonOption = False) -> None:
                 },
             )
             row["used_by"].append({"profile": profile, "tool": tool})
-    language_model = embedded_weights.present()
-    rows[embedded_weights.FILE] = {
-        "checkpoint": embedded_weights.FILE,
+    language_model = smollm.present()
+    rows[smollm.FILE] = {
+        "checkpoint": smollm.FILE,
         "what": "the planner's language model",
         "licence": "Apache-2.0",
         "paper": "Ben Allal et al. 2025, arXiv:2502.02737",
@@ -75,8 +74,7 @@ def pull(
     name: Named = None, profile: ProfileOption = "miniature", as_json: JsonOption = False
 ) -> None:
     """Fetch checkpoints that are not here, and the planner's language model."""
-    from agent import embedded_weights
-    from models import weights
+    from models import smollm, weights
 
     console = screen(json_wanted=as_json)
     fetched = []
@@ -86,10 +84,10 @@ def pull(
         console.print(f"  lies in {path}", soft_wrap=True)
         fetched.append({"checkpoint": checkpoint, "path": str(path)})
     if not name:
-        console.print(f"{embedded_weights.FILE} (the planner) …")
-        path = embedded_weights.pull()
+        console.print(f"{smollm.FILE} (the planner) …")
+        path = smollm.pull()
         console.print(f"  lies in {path}", soft_wrap=True)
-        fetched.append({"checkpoint": embedded_weights.FILE, "path": str(path)})
+        fetched.append({"checkpoint": smollm.FILE, "path": str(path)})
     if as_json:
         print_json({"checkpoints": fetched})
 
@@ -132,7 +130,7 @@ def check(
 
 def digests() -> Iterator[tuple[str, str]]:
     """Digest and name of the weights that come with this program, the planner's adapter too."""
-    from agent.embedded_weights import ADAPTER
+    from agent.embedded import ADAPTER
     from models import weights
 
     for checkpoint in sorted(_checkpoints("miniature")):

@@ -151,9 +151,9 @@ def _tools(profile: str) -> Iterator[Finding]:
 
 
 def _planner() -> Iterator[Finding]:
-    from agent import embedded_weights
+    from models import smollm
 
-    here = embedded_weights.present()
+    here = smollm.present()
     fetch = "`sightloop models pull` fetches its language model (93 MB)"
     if here is None:
         yield Finding("planner", "warning", "embedded, fetched at the first request", fetch)

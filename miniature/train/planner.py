@@ -18,10 +18,10 @@ from torch.nn.functional import cross_entropy
 from transformers import AutoModelForCausalLM, AutoTokenizer, GgufConfig
 
 from agent.embedded_format import prompt
-from agent.embedded_weights import FILE, pull
 from miniature.train import planner_gguf
 from miniature.train.planner_mix import dataset
 from miniature.train.run import arguments, fit, multiplies_bfloat16
+from models.smollm import FILE, pull
 
 LAYERS = range(14, 30)  # of 30; the lower ones need no backward pass
 RANK, ALPHA = 16, 32

