@@ -83,7 +83,7 @@ class Spent(Record):
 
 
 class RunResult(Record):
-    """What a run hands over: the keys of `sightloop run --json`."""
+    """What a run hands over."""
 
     reply: str
     images: tuple[ImageRecord, ...] = ()

@@ -50,7 +50,8 @@ def test_a_run_is_handed_over_as_json_with_these_keys(
     )
     assert ended.code == 0, ended.err
     report = json.loads(ended.out)
-    assert list(report) == ["reply", "images", "calls", "checks", "stopped", "budget"]
+    parts = ["reply", "images", "calls", "checks", "stopped", "budget", "conversation"]
+    assert list(report) == parts
     (image,) = report["images"]
     assert list(image) == ["handle", "path", "id", "tool", "parents"]
     assert image["handle"] == "img1"
@@ -107,6 +108,20 @@ def test_a_request_about_places_is_checked_for_them_with_what_is_shipped(
     assert ended.code == 0, ended.err
     checks = json.loads(ended.out)["checks"]
     assert {"exists", "relation", "colour"} <= {check["kind"] for check in checks}
+
+
+def test_a_run_says_how_to_go_on_and_the_beginning_of_the_id_is_enough(
+    sightloop: Command, script: Callable[..., str], profile: Path, photo: Path
+) -> None:
+    words = ("run", "what is in img1?", "--profile", profile)
+    first = sightloop(*words, "--llm", script(DESCRIBE), "-i", photo).out
+    (talk,) = re.findall(r"^--talk (\w+) goes on", first, re.MULTILINE)
+    again = sightloop(*words, "--llm", script(DESCRIBE), "--talk", talk, "--json")
+    assert json.loads(again.out)["conversation"].startswith(talk)
+    assert f"{talk}  2 turns" in sightloop("talks", "list").out
+    lost = sightloop(*words, "--llm", script(DESCRIBE), "--talk", "nosuch")
+    assert (lost.code, len(lost.err.splitlines())) == (2, 1)
+    assert "0 conversations begin with 'nosuch'" in lost.err
 
 
 def test_the_same_seed_draws_the_same_picture(

@@ -25,6 +25,7 @@ from ui.pictures import (
     write_picture,
 )
 from ui.specialists import ImageOption, JsonOption, OutOption, ProfileOption, open_toolbox
+from ui.talks import find_talk, short
 
 if TYPE_CHECKING:
     from agent.planner import Planner
@@ -55,7 +56,8 @@ def run(
         bool, typer.Option("--no-loop", help="Draw once and check; repair nothing.")
     ] = False,
     talk: Annotated[
-        str | None, typer.Option(help="Go on with this conversation; see `sightloop talks list`.")
+        str | None,
+        typer.Option(help="Go on with this conversation: its id, or the beginning of it."),
     ] = None,
     out: OutOption = None,
     as_json: JsonOption = False,
@@ -72,6 +74,7 @@ def run(
     from ui.report import run_report
 
     store = open_store()
+    conversation = find_talk(store, talk) if talk else store.conversation()
     folder = out_folder(out, request)
     follower = Follower(console, folder / "previews")
     chosen = secrets.randbelow(2**31) if seed is None else seed
@@ -84,7 +87,7 @@ def run(
         seed=chosen,
         budget_s=budget,
         loop=not no_loop,
-        conversation=talk,
+        conversation=conversation,
         adapt=seed is None,
     )
     try:
@@ -94,7 +97,7 @@ def run(
         for call in result.calls:
             masks = (call.output or {}).get("masks", [])  # not those that a change was held to
             drawn += write_masks({"masks": masks}, folder, f"{call.id}-mask")
-        report = run_report(result, files)
+        report = run_report(result, files, conversation)
         if files or drawn or out is not None:
             _write_json(report, folder / "run.json")
     except KeyboardInterrupt:
@@ -107,6 +110,8 @@ def run(
         _show(console, result, follower.said, [*files.values(), *drawn])
         if files and seed is None:
             console.print(f"[dim]--seed {chosen} draws it again[/]")
+        if result.stopped != "failed":
+            console.print(f"[dim]--talk {short(conversation)} goes on from here[/]")
     if result.reply == ASK_FOR_A_PICTURE:
         raise InvalidInput(f"{ASK_FOR_A_PICTURE} Give it with -i PATH.")
     if result.stopped == "failed":

@@ -10,12 +10,13 @@ if TYPE_CHECKING:
     from agent.state import CallRecord, Check, RunResult
 
 
-def run_report(result: RunResult, paths: Mapping[str, str]) -> dict[str, Any]:
+def run_report(result: RunResult, paths: Mapping[str, str], conversation: str) -> dict[str, Any]:
     """A run as JSON.
 
     Args:
         result: what the agent handed over.
         paths: handle of each picture to the file where the person finds it.
+        conversation: its id, which `sightloop run --talk` takes.
     """
     return {
         "reply": result.reply,
@@ -33,6 +34,7 @@ def run_report(result: RunResult, paths: Mapping[str, str]) -> dict[str, Any]:
         "checks": [_check(each) for each in result.checks],
         "stopped": result.stopped,
         "budget": result.budget.model_dump(mode="json"),
+        "conversation": conversation,
     }
 
 

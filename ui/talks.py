@@ -28,21 +28,22 @@ def show() -> None:
     for talk in store.conversations():
         turns = store.turns(talk)
         asked = turns[0].request if turns else "nothing yet"
-        console.print(f"{talk[:12]}  {len(turns)} turns  {asked}", highlight=False, markup=False)
+        number = f"{len(turns)} turn{'s' if len(turns) != 1 else ''}"
+        console.print(f"{short(talk)}  {number}  {asked}", markup=False, soft_wrap=True)
 
 
 @app.command()
 def undo(talk: Talk) -> None:
     """Hide the pictures that the last turn gave; `redo` shows them again."""
     store = open_store()
-    print(", ".join(store.undo(_found(store, talk))))
+    print(", ".join(store.undo(find_talk(store, talk))))
 
 
 @app.command()
 def redo(talk: Talk) -> None:
     """Show again what was undone last."""
     store = open_store()
-    print(", ".join(store.redo(_found(store, talk))))
+    print(", ".join(store.redo(find_talk(store, talk))))
 
 
 @app.command()
@@ -51,7 +52,7 @@ def branch(
 ) -> None:
     """Begin another conversation with the same turns and pictures; prints its id."""
     store = open_store()
-    print(store.branch(_found(store, talk), turn))
+    print(store.branch(find_talk(store, talk), turn))
 
 
 @app.command()
@@ -60,7 +61,7 @@ def compare(talk: Talk, first: str, second: str) -> None:
     from agent.comparing import compare as compared
 
     store = open_store()
-    handles = store.handles(_found(store, talk))
+    handles = store.handles(find_talk(store, talk))
     for handle in (first, second):
         if handle not in handles:
             raise InvalidInput(f"no picture {handle!r}; there are: {', '.join(handles) or 'none'}")
@@ -73,7 +74,7 @@ def export(talk: Talk, file: File) -> None:
     from agent.archive import export as exported
 
     store = open_store()
-    file.write_bytes(exported(store, _found(store, talk)))
+    file.write_bytes(exported(store, find_talk(store, talk)))
     print(file)
 
 
@@ -85,8 +86,13 @@ def bring_in(file: File) -> None:
     print(brought(open_store(), file))
 
 
-def _found(store: Store, talk: str) -> str:
-    """The one conversation whose id begins so.
+def short(talk: str) -> str:
+    """The beginning of an id, enough to name its conversation."""
+    return talk[:12]
+
+
+def find_talk(store: Store, talk: str) -> str:
+    """The id of the one conversation whose id begins so.
 
     Raises:
         InvalidInput: there is none, or there are several.
