@@ -78,8 +78,10 @@ def _added(match: re.Match[str]) -> list[Claim]:
 def _sized(match: re.Match[str]) -> list[Claim]:
     size = "large" if re.search(r"big|larg|huge|grow|enlarge|up", match["size"]) else "small"
     noun, _ = _thing(match["thing"])
-    text = f"the {noun} is {size}"
-    return [Claim.model_validate({"kind": "size", "text": text, "subject": noun, "size": size})]
+    than_before = match["size"] not in words.SIZES or "twice as" in match[0]
+    how = f"{'bigger' if size == 'large' else 'smaller'} than before" if than_before else size
+    claim = {"text": f"the {noun} is {how}", "size": size, "than_before": than_before}
+    return [Claim.model_validate({"kind": "size", "subject": noun, **claim})]
 
 
 WANT = r"(?:i want|i would like)"
@@ -154,7 +156,7 @@ def compile_changes(text: str) -> tuple[Claim, ...]:
             return ()
         found += claims
     kinds = {claim.kind for claim in found}
-    if not found or kinds == {"background"}:  # then nearly every pixel is another
+    if not found or "background" in kinds:  # then nearly every pixel is another
         return tuple(dict.fromkeys(found))
     return (*dict.fromkeys(found), UNTOUCHED)
 

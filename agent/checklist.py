@@ -36,6 +36,14 @@ class Claim(Record):
         default=None, description="how large the subject is said to be"
     )
     several: bool = Field(default=False, description="whether the subject is more than one thing")
+    than_before: bool = Field(
+        default=False, description="whether a size is meant against that in the picture before"
+    )
+
+    @property
+    def compares(self) -> bool:
+        """Whether it can be told only beside the picture that was changed."""
+        return self.kind == "unchanged" or self.than_before
 
 
 def compile_checklist(request: str, prompt: str | None = None) -> tuple[Claim, ...]:

@@ -8,18 +8,24 @@ from collections.abc import Sequence
 from agent import words
 from agent.changes import compile_changes
 from agent.checklist import Claim, compile_checklist
-from agent.requests import normalised
+from agent.requests import DRAW_VERB, normalised
 
 LEAD = re.compile(
     r"^(?:(?:now|and|also|again|ok|okay|so|then|please|but|actually|no|rather|as|the|a|just|all)"
     r"[, ]+)*"
     r"(?:(?:same|same (?:again|thing|picture|one|as before)|like (?:that|this|it|the (?:first|last|"
-    r"previous|second) (?:one|picture)?|before)|as before|before|again|another one|one more)[, ]*)*"
+    r"previous|second) (?:one|picture)?|before)|as before|before|(?:(?:it|that|this) )?again"
+    r"|another one|one more)[, ]*)*"
 )
 FOLLOWS = re.compile(
     r"^(?:(?:please|ok|okay|so|hm|no|actually)[, ]+)*(?:now|and|also|again|but|the same|same|like "
     r"(?:that|this|it|the (?:first|last|previous|second))|as before|another|one more|with|without"
     r"|in)\b"
+)
+DRAWN_AGAIN = re.compile(
+    r"^(?:(?:please|ok|okay|so|now|then|and|(?:can|could|would) you)[, ]+)*"
+    rf"{DRAW_VERB}(?: me| us)? "
+    r"(?=(?:the )?same\b|like (?:that|this|it)\b|(?:it|that|this) again\b|another one\b|one more\b)"
 )
 COLOUR_ALONE = re.compile(
     rf"^(?:(?:in|a|an|make it|painted|but|it|one|instead|please|this time) )*"
@@ -46,22 +52,25 @@ def claims_in(
 
 def follow(request: str, before: Sequence[Claim]) -> tuple[Claim, ...]:
     """The claims before, changed as a follow-up says; () if it does not follow."""
+    before = tuple(claim for claim in before if not claim.compares)
     plain = normalised(request).strip(" .!?")
-    if not FOLLOWS.match(plain):
+    if again := DRAWN_AGAIN.match(plain):
+        plain = plain[again.end() :]
+    elif not FOLLOWS.match(plain):
         return ()
     rest = re.sub(r"^(?:but|and|add|with|,)[, ]+", "", LEAD.sub("", plain).strip(" ,"))
     rest = re.sub(r"^(?:but|and|add|with|,)[, ]+", "", rest)
     if not rest:
-        return tuple(before)
+        return before
     subjects = [claim for claim in before if claim.kind in ("exists", "count")]
     if (alone := COLOUR_ALONE.match(rest)) and len(subjects) == 1:
         colour = words.colour(alone[1])
-        return _merged(before, _about(subjects[0], colour=colour))
+        return merged(before, _about(subjects[0], colour=colour))
     if (number := COUNT_ALONE.match(rest)) and len(subjects) == 1:
-        return _merged(before, _about(subjects[0], count=words.number(number[1])))
+        return merged(before, _about(subjects[0], count=words.number(number[1])))
     new = compile_changes(rest) or compile_checklist(f"draw {rest}") or compile_checklist(rest)
-    kept = tuple(claim for claim in new if claim.kind != "unchanged")
-    return _merged(before, kept) if kept else ()
+    kept = tuple(claim for claim in new if not claim.compares)
+    return merged(before, kept) if kept else ()
 
 
 def _about(
@@ -74,7 +83,7 @@ def _about(
     return compile_checklist(f"draw {amount} {colour or ''} {noun}")
 
 
-def _merged(before: Sequence[Claim], new: Sequence[Claim]) -> tuple[Claim, ...]:
+def merged(before: Sequence[Claim], new: Sequence[Claim]) -> tuple[Claim, ...]:
     """What was claimed before, unless something new says otherwise of the same thing."""
     absent = {claim.subject for claim in new if claim.kind == "absent"}
     counted = {claim.subject for claim in new if claim.kind == "count"}

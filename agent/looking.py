@@ -5,18 +5,19 @@ from __future__ import annotations
 import time
 from collections.abc import Sequence
 
+from pydantic import JsonValue
+
 from agent import witnesses
+from agent.before import check_resized, check_unchanged, region_of
 from agent.checklist import Claim
 from agent.drawing import Candidate, Drawing
 from agent.events import Checked, Repaired
 from agent.opening import first_try
-from agent.repair import boxes_of
 from agent.running import LoopState, Run
 from agent.state import Check
-from agent.unchanged import check_unchanged, region_of
 from agent.verify import called, verify_many
-from tools.errors import ToolError
-from tools.values import Box, Image
+from tools.ground import Detection
+from tools.values import Image
 
 
 async def look(run: Run, drawings: dict[str, Drawing]) -> LoopState:
@@ -53,21 +54,34 @@ async def look(run: Run, drawings: dict[str, Drawing]) -> LoopState:
 async def checks(run: Run, drawing: Drawing) -> list[tuple[Check, ...]]:
     """The checks of each fresh candidate, in the order of the claims."""
     pictures = [run.keeper.picture(one.image) for one in drawing.fresh]
-    seen = [claim for claim in drawing.claims if claim.kind != "unchanged"]
-    found = await verify_many(pictures, seen, run.toolbox)
-    kept = [claim for claim in drawing.claims if claim.kind == "unchanged"]
-    if not kept or drawing.source is None:
+    alone = [claim for claim in drawing.claims if not claim.compares]
+    found = await verify_many(pictures, alone, run.toolbox)
+    if drawing.source is None or len(alone) == len(drawing.claims):
         return found
     source = run.keeper.picture(drawing.source)
-    before = await _places(run, source, seen)
-    compared = []
-    for one, after, made in zip(drawing.fresh, pictures, found, strict=True):
-        boxes = [*before, *(box for c in made for held in boxes_of(c).values() for box in held)]
-        record = run.board.records.get(one.call)
-        mask = (record.output or {}).get("mask") if record and one.call == drawing.call else None
-        region = region_of(after, mask, boxes)
-        compared.append((*made, *(check_unchanged(claim, source, after, region) for claim in kept)))
-    return compared
+    before, *after = await _things(run, [source, *pictures], drawing.claims)
+    whole = []
+    for one, picture, things, made in zip(drawing.fresh, pictures, after, found, strict=True):
+        mask, told = _painted(run, one)
+        boxes = [thing.box for thing in (*before, *things)]
+        region = region_of(picture, mask, boxes, told=told)
+        known = {check.claim: check for check in made}
+        for claim in drawing.claims:
+            if claim.than_before:
+                known[claim] = check_resized(claim, (source, before), (picture, things))
+            elif claim.compares:
+                known[claim] = check_unchanged(claim, source, picture, region)
+        whole.append(tuple(known[claim] for claim in drawing.claims))
+    return whole
+
+
+def _painted(run: Run, one: Candidate) -> tuple[JsonValue, bool]:
+    """The mask that a call gave with its picture, and whether it was told to paint there."""
+    record = run.board.records.get(one.call)
+    if record is None or record.output is None:
+        return None, False
+    told = any(record.input.get(name) for name in ("mask", "boxes"))
+    return record.output.get("mask"), told
 
 
 async def _fits(run: Run, drawing: Drawing) -> list[float]:
@@ -80,17 +94,16 @@ async def _fits(run: Run, drawing: Drawing) -> list[float]:
     return [getattr(one, "score", 0.0) for one in await called(run.toolbox, "score", asked)]
 
 
-async def _places(run: Run, source: Image, claims: Sequence[Claim]) -> list[Box]:
-    """Where the things that a change is about are in the picture that it starts from."""
+async def _things(
+    run: Run, pictures: Sequence[Image], claims: Sequence[Claim]
+) -> list[tuple[Detection, ...]]:
+    """What is found in each picture of the things that a change is about."""
     nouns = witnesses.phrases(claims)
     if not nouns or "ground" not in run.toolbox.names():
-        return []
-    try:
-        asked = run.toolbox.tool("ground").parse({"image": source, "phrases": nouns})
-        found = await run.toolbox.call("ground", asked)
-    except ToolError:
-        return []
-    return [one.box for one in getattr(found, "boxes", ())]
+        return [()] * len(pictures)
+    asked = [{"image": picture, "phrases": nouns} for picture in pictures]
+    found = await called(run.toolbox, "ground", asked)
+    return [tuple(one.boxes) if one else () for one in found]
 
 
 def _count(run: Run, before: Drawing, seen: Sequence[Candidate], seconds: float) -> None:

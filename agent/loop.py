@@ -10,12 +10,11 @@ import contextlib
 from collections.abc import AsyncGenerator, AsyncIterator, Callable, Sequence
 from typing import TYPE_CHECKING, Literal
 
-from pydantic import TypeAdapter
-
 from agent.aims import makes_pictures
 from agent.budget import Budget, MeteredToolbox
 from agent.checklist import Claim
 from agent.checkpoint import Checkpoint, restore
+from agent.claims import merged
 from agent.database import mended
 from agent.events import Done, Event, Failed
 from agent.graph import MOST_STEPS, compiled
@@ -26,7 +25,6 @@ from agent.state import RunResult
 from agent.steps import Steps
 from agent.store import Store
 from agent.trace import Trace
-from agent.turns import Turn
 from tools.errors import InvalidInput, ToolError
 from tools.toolbox import Toolbox
 from tools.values import Image
@@ -34,7 +32,6 @@ from tools.values import Image
 if TYPE_CHECKING:
     from langchain_core.runnables import RunnableConfig
 
-CHECKLIST: TypeAdapter[tuple[Claim, ...]] = TypeAdapter(tuple[Claim, ...])
 Ended = Literal["done", "failed", "cancelled"]
 
 
@@ -218,7 +215,7 @@ class Work:
             keeper=self.keeper,
             send=self.events,
             history=self.history,
-            before=_before(self.store.turns(self.conversation)),
+            before=_before(self.store, self.conversation),
             wishes=self.store.wishes(self.conversation),
             approve=self.approve,
             learnt=self.store.repair_rates(digests) if self.order.adapt else {},
@@ -285,11 +282,25 @@ def _cut_short(store: Store, conversation: str, turn: int | None) -> tuple[int, 
     return number, Checkpoint.model_validate_json(saved)
 
 
-def _before(turns: Sequence[Turn]) -> tuple[tuple[Claim, ...], ...]:
-    """The checklist of each earlier turn that had one, oldest first."""
-    results = [turn.result for turn in turns if isinstance(turn.result, dict)]
-    listed = [result.get("checklist") for result in results]
-    return tuple(CHECKLIST.validate_python(one) for one in listed if one)
+def _before(store: Store, conversation: str) -> tuple[tuple[Claim, ...], ...]:
+    """What the pictures had to satisfy after each earlier turn that had a checklist, oldest first.
+
+    A change is added to what it changed; what was undone is left out.
+    """
+    named = store.named(conversation)
+    undone = {turn for *_, turn, hidden in named if hidden}
+    undone -= {turn for *_, turn, hidden in named if not hidden}
+    stood: list[tuple[Claim, ...]] = []
+    for turn in store.turns(conversation):
+        if not turn.result or turn.number in undone:
+            continue
+        result = RunResult.model_validate(turn.result)
+        if not result.checklist:
+            continue
+        change = any(image.parents for image in result.images)
+        new = tuple(claim for claim in result.checklist if not claim.compares)
+        stood.append(merged(stood[-1], new) if stood and change else new)
+    return tuple(stood)
 
 
 def _failed(error: ToolError) -> Failed:

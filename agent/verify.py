@@ -152,10 +152,10 @@ def check(claim: Claim, seen: Seen) -> Check:
     elif crops is not None and (answers.support > 0.5) == (crops.says == "pass"):
         said.append(crops)  # two, while the answer does not lean to another number
     evidence = _evidence(claim, seen)
-    return Check(claim=claim, verdict=_agreed(said), witnesses=tuple(said), evidence=evidence)
+    return Check(claim=claim, verdict=agreed(said), witnesses=tuple(said), evidence=evidence)
 
 
-def _agreed(said: Sequence[Witness]) -> Verdict:
+def agreed(said: Sequence[Witness]) -> Verdict:
     """The verdict of two witnesses or more, if no other contradicts them."""
     opinions = [witness.says for witness in said if witness.says != "unsure"]
     return opinions[0] if len(opinions) > 1 and len(set(opinions)) == 1 else "unsure"

@@ -18,7 +18,7 @@ def claim(text: str) -> Claim:
     Raises:
         InvalidInput: they make none, or several.
     """
-    found = [one for one in claims_in(text) or claims_in(f"draw {text}") if one.kind != "unchanged"]
+    found = [one for one in claims_in(text) or claims_in(f"draw {text}") if not one.compares]
     if len(found) > 1:  # `the dog is red` says that there is one, too; the last is what was meant
         told = [one for one in found if one.kind not in ("exists",)]
         found = told if len(told) == 1 else found

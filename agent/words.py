@@ -59,8 +59,8 @@ ADJECTIVES = _each(
     "modern vintage classic cool fancy colorful colourful wooden metal metallic plastic wild "
     "hungry juicy sweet tasty delicious lonely single lone cheerful friendly adorable elegant "
     "smooth rusty dirty clean empty full open closed bold clear detailed realistic "
-    "photorealistic cartoon cartoonish abstract different similar identical separate random real "
-    "brave fast slow quiet busy magical mysterious gentle calm sunny cloudy rainy snowy striped "
+    "photorealistic cartoon cartoonish abstract different similar identical same separate random "
+    "real brave fast slow quiet busy magical mysterious gentle calm sunny cloudy rainy snowy striped "
     "spotted whole entire typical ordinary normal regular standard proper main particular "
     "special medium medium-sized fierce playful curious bright dark light pale deep vivid pastel "
     "neon soft solid plain"
@@ -109,7 +109,7 @@ META_NOUNS = _each(
     "everything stuff lot one ones help idea example hand emptiness world 4k 8k hd start request "
     "subject option try logo poster mood trouble row choice wait mate lol cheers cheer power "
     "caption description coordinate probability odds still seed today tomorrow pleasure tone "
-    "card deck"
+    "card deck same"
 )
 SCENERY = _each(
     "beach forest desert field meadow street city park garden kitchen room sea ocean lake space "

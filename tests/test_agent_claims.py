@@ -25,6 +25,10 @@ def shorts(request: str, before: str = "") -> set[str]:
             "make the key bigger, then remove the lock",
             {"size: key large", "absent: lock", "unchanged"},
         ),
+        (
+            "make the background green and the box blue",
+            {"background: green", "colour: box blue"},
+        ),
         ("paint the fish orange; everything else stays", {"colour: fish orange", "unchanged"}),
         ("add a small bee to it", {"exists: bee", "size: bee small", "unchanged"}),
     ],
@@ -56,6 +60,13 @@ def test_what_is_no_change_gives_no_claims_of_one(request_: str) -> None:
         ),
         ("a star", "like that, but two of them", {"count: 2 star"}),
         ("a star", "another one", {"exists: star"}),
+        (
+            "draw a red car",
+            "draw the same but on a blue background",
+            {"exists: car", "colour: car red", "background: blue"},
+        ),
+        ("a star", "can you draw it again?", {"exists: star"}),
+        ("make the dog bigger", "the same with a cat", {"exists: cat"}),
         ("a star", "draw a moon", {"exists: moon"}),
     ],
 )
@@ -63,6 +74,27 @@ def test_a_follow_up_changes_the_claims_before_it(
     before: str, request_: str, claims: set[str]
 ) -> None:
     assert shorts(request_, before) == claims
+
+
+@pytest.mark.parametrize("request_", ["draw the same in blue", "the same on white"])
+def test_the_same_is_no_thing(request_: str) -> None:
+    assert not any(claim.subject == "same" for claim in claims_in(request_))
+
+
+@pytest.mark.parametrize(
+    ("request_", "text", "compares"),
+    [
+        ("make the dog bigger", "the dog is bigger than before", True),
+        ("shrink the dog", "the dog is smaller than before", True),
+        ("make the dog twice as big", "the dog is bigger than before", True),
+        ("make the dog tiny", "the dog is small", False),
+    ],
+)
+def test_bigger_is_meant_against_the_picture_before(
+    request_: str, text: str, compares: bool
+) -> None:
+    first = compile_changes(request_)[0]
+    assert (first.text, first.size is not None, first.compares) == (text, True, compares)
 
 
 def test_sides_are_told_one_way() -> None:

@@ -254,10 +254,22 @@ def result_of(events: Sequence[Event]) -> RunResult:
 
 
 async def run(
-    store: Store, request: str, tools: HereToolbox, *calls: Call, images: Sequence[Image] = ()
+    store: Store,
+    request: str,
+    tools: HereToolbox,
+    *calls: Call,
+    images: Sequence[Image] = (),
+    talk: str | None = None,
 ) -> list[Event]:
-    planner = Scripted(Plan(calls=calls))
-    stream = loop.run(request, images, toolbox=tools, planner=planner, store=store, seed=1)
+    stream = loop.run(
+        request,
+        images,
+        toolbox=tools,
+        planner=Scripted(Plan(calls=calls)),
+        store=store,
+        seed=1,
+        conversation=talk,
+    )
     return [event async for event in stream]
 
 
@@ -337,6 +349,27 @@ async def test_changes_follow_each_other_on_what_was_drawn(store: Store) -> None
     result = result_of(await run(store, "draw, recolour, remove", tools, *calls))
     assert [image.tool for image in result.images] == ["generate", "edit", "remove"]
     assert result.stopped == "passed", result.reply
+
+
+async def test_the_same_again_is_what_the_picture_was_last_without_what_was_undone(
+    store: Store,
+) -> None:
+    tools = HereToolbox(Generate, Ground, Vqa, Classify, Edit)
+    draw = Call(id="c1", tool="generate", input={"prompt": "a red box", "seed": 4})
+    result_of(await run(store, "draw a red box and a blue bar", tools, draw))
+    (talk,) = store.conversations()
+    for request, image in (("make the box green", "img1"), ("make the bar yellow", "img2")):
+        change = Call(id="c1", tool="edit", input={"image": image, "instruction": request})
+        await run(store, request, tools, change, talk=talk)
+    await run(store, "undo that", tools, talk=talk)
+    events = await run(store, "draw the same on a white background", tools, draw, talk=talk)
+    assert {claim.text for claim in result_of(events).checklist} == {
+        "there is a box",
+        "the box is green",
+        "there is a bar",
+        "the bar is blue",
+        "the background is white",
+    }
 
 
 def test_a_batch_costs_a_fixed_part_and_one_a_picture() -> None:

@@ -16,7 +16,7 @@ def again(
 ) -> tuple[Check, ...]:
     """Look at a picture again, with the claims as the person has changed them by now.
 
-    What a change left untouched was counted byte by byte and stays as it was.
+    What was compared with the picture before stays as it was.
 
     Raises:
         InvalidInput: there is no claim to check.
@@ -24,13 +24,13 @@ def again(
     """
     wishes = engine.store.wishes(conversation)
     claims = wishes.amend(tuple(check.claim for check in checks))
-    counted = [check for check in checks if check.claim.kind == "unchanged"]
-    open_ = [claim for claim in claims if claim.kind != "unchanged"]
+    compared = [check for check in checks if check.claim.compares]
+    open_ = [claim for claim in claims if not claim.compares]
     if not open_:
         raise InvalidInput("There is nothing to check yet: add a claim below.")
     started = time.monotonic()
     image = engine.store.get(identity)
-    found = (*engine.wait(verify(image, open_, engine.toolbox)), *counted)
+    found = (*engine.wait(verify(image, open_, engine.toolbox)), *compared)
     seconds = time.monotonic() - started
     passed = sum(check.verdict == "pass" for check in found)
     reply = f"{handle} again: {passed} of {len(found)} checks pass."
