@@ -28,7 +28,7 @@ from miniature.world.language import describe
 from miniature.world.scene import Scene, sample
 from miniature.world.splits import FIRST_SEED
 from models import diffusion_load, scorers
-from models.diffusion import Diffusion, Order
+from models.diffusion import Diffusion, Manner, Order
 from models.diffusion_concept import CHANGE_FILE
 from tools.errors import InvalidInput
 
@@ -103,7 +103,7 @@ def drawn_right(draws: Diffusion, judge: Judge, scenes: Sequence[Scene]) -> list
     for start in range(0, len(scenes), TOGETHER):
         part = scenes[start : start + TOGETHER]
         orders = [Order(describe(scene), "", start + i) for i, scene in enumerate(part)]
-        made = draws.draw(orders, steps=STEPS, guidance=GUIDANCE, size_wh=draws.size_wh)
+        made = draws.draw(orders, manner=Manner(STEPS, GUIDANCE), size_wh=draws.size_wh)
         seen = judge.look(made)
         right += [all(shows(scene)(sight)) for scene, sight in zip(part, seen, strict=True)]
     return right

@@ -67,7 +67,7 @@ def drawing(folder: Path, size: Size, device: str, batch: int) -> Ways:
     orders = [Order("a photo", "", seed) for seed in range(batch)]
     square = (size.side, size.side)
     return Ways(
-        lambda: ours.draw(orders, steps=STEPS, guidance=GUIDANCE, size_wh=square),
+        lambda: ours.draw(orders, manner=diffusion.Manner(STEPS, GUIDANCE), size_wh=square),
         lambda: bare(
             ["a photo"] * batch,
             num_inference_steps=STEPS,

@@ -181,7 +181,7 @@ def speed(profile: str, times: int = 5) -> dict[str, float]:
         bare.append(time.perf_counter() - begun)
         begun = time.perf_counter()
         order = diffusion.Order("a dog", "", seed)
-        network.draw([order], steps=20, guidance=1.5, size_wh=network.size_wh)
+        network.draw([order], manner=diffusion.Manner(20, 1.5), size_wh=network.size_wh)
         ours.append(time.perf_counter() - begun)
     return {
         "generate_20_steps_s": round(min(ours), 2),

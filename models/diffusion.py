@@ -26,6 +26,7 @@ from models.diffusion_concept import Lesson as Lesson
 from models.diffusion_concept import OnLesson
 from models.diffusion_layout import Place as Place
 from models.diffusion_pixels import Pixels
+from models.diffusion_schedulers import OWN, Schedulers
 from models.diffusion_words import Order as Order
 from models.diffusion_words import Words
 from models.errors import Unavailable
@@ -40,9 +41,11 @@ class Manner(NamedTuple):
     """How to draw."""
 
     steps: int
-    """Of the scheduler that lies in the checkpoint."""
+    """Of the scheduler."""
     guidance: float
     """Classifier-free guidance scale; 1 and below is none."""
+    scheduler: str = OWN
+    """A name in `models/diffusion_schedulers.py`."""
 
 
 class Diffusion:
@@ -52,6 +55,7 @@ class Diffusion:
         self._pipeline = pipeline
         self._others: dict[str, Any] = {}
         self._words = Words(pipeline)
+        self._schedulers = Schedulers(pipeline.scheduler)
         self._alone = threading.Lock()  # the scheduler keeps the state of one run at a time
         self._family = (
             "StableDiffusionXL"
@@ -76,8 +80,7 @@ class Diffusion:
         self,
         orders: Sequence[Order],
         *,
-        steps: int,
-        guidance: float,
+        manner: Manner,
         size_wh: tuple[int, int],
         things: Sequence[Place] = (),
         on_step: OnStep | None = None,
@@ -87,8 +90,7 @@ class Diffusion:
         Args:
             orders: at most `room(size_wh)`; float kernels round by the size of a batch, so the
                 same bytes again need the same number of orders.
-            steps: see Manner.
-            guidance: see Manner.
+            manner: how.
             size_wh: width and height in pixels, multiples of 8.
             things: where what goes, for one order and a U-Net with gated attention.
             on_step: called after each step with its number from 1 and sometimes a preview of the
@@ -103,13 +105,13 @@ class Diffusion:
         more: dict[str, Any] = {"width": size_wh[0], "height": size_wh[1]}
         if things:
             self._need(self.places_things, "place things")
-            told = diffusion_layout.tokens(self._pipeline, things, guided=guidance > 1)
+            told = diffusion_layout.tokens(self._pipeline, things, guided=manner.guidance > 1)
             more["cross_attention_kwargs"] = {"gligen": told}
         if self.channels == 4:
-            return self._run("Pipeline", orders, Manner(steps, guidance), on_step, **more)
+            return self._run("Pipeline", orders, manner, on_step, **more)
         self._need(self.channels == 9, "draw from words alone")
         more |= self._blank(len(orders), size_wh)
-        return self._run("InpaintPipeline", orders, Manner(steps, guidance), on_step, **more)
+        return self._run("InpaintPipeline", orders, manner, on_step, **more)
 
     def paint(
         self,
@@ -256,6 +258,7 @@ class Diffusion:
         """
         self._need(self.channels in (4, 9) and self._family == "StableDiffusion", "learn a thing")
         with self._alone:
+            self._pipeline.scheduler = self._schedulers.named(OWN)
             latents = torch.cat([diffusion_pixels.encode(self._pipeline, one) for one in pictures])
             where = torch.from_numpy(np.stack([self._cells(one) for one in subjects]))
             cell = self._pipeline.vae_scale_factor
@@ -282,6 +285,7 @@ class Diffusion:
         """One run of a stock pipeline, up to pictures."""
         with self._alone:
             pipeline = self._sharing(kind, net)
+            pipeline.scheduler = self._schedulers.named(manner.scheduler)
             diffusion_concept.wear(self._pipeline, orders[0].concepts)
             made = pipeline(
                 **self._words.told(orders),
@@ -348,7 +352,7 @@ class Diffusion:
             if on_step is not None:
                 number = min(index + 1, steps)
                 shown = number % every == 0 and number < steps
-                clean = self._clean(tensors["latents"])[:1] if shown else None
+                clean = self._clean(pipeline.scheduler, tensors["latents"])[:1] if shown else None
                 on_step(
                     number,
                     None if clean is None else diffusion_pixels.decode(self._pipeline, clean)[0],
@@ -357,10 +361,10 @@ class Diffusion:
 
         return report
 
-    def _clean(self, latents: torch.Tensor) -> torch.Tensor:
+    def _clean(self, scheduler: Any, latents: torch.Tensor) -> torch.Tensor:
         """What the scheduler expects the end to be, where it keeps that; else the noisy latents."""
-        kept = getattr(self._pipeline.scheduler, "model_outputs", None) or [None]
-        kind = str(self._pipeline.scheduler.config.get("algorithm_type", ""))
+        kept = getattr(scheduler, "model_outputs", None) or [None]
+        kind = str(scheduler.config.get("algorithm_type", ""))
         return kept[-1] if kind.startswith("dpmsolver++") and kept[-1] is not None else latents
 
 

@@ -20,7 +20,7 @@ def encode(pipeline: Any, picture: Pixels) -> torch.Tensor:
         pipeline: whose autoencoder to use.
         picture: RGB, uint8, (H, W, 3), sides multiples of 8.
     """
-    vae = pipeline.vae
+    vae = _autoencoder(pipeline)
     values = torch.from_numpy(np.array(picture)).permute(2, 0, 1)[None]
     values = values.to(pipeline._execution_device, vae.dtype)  # parts may wait on the CPU
     found = vae.encode(values / 127.5 - 1)
@@ -32,7 +32,7 @@ def encode(pipeline: Any, picture: Pixels) -> torch.Tensor:
 @torch.inference_mode()
 def decode(pipeline: Any, latents: torch.Tensor) -> list[Pixels]:
     """Scaled latents (B, 4, h, w) to pictures, one at a time to bound memory."""
-    vae = pipeline.vae
+    vae = _autoencoder(pipeline)
     made = []
     for one in torch.split(latents.to(pipeline._execution_device, vae.dtype), 1):
         picture = vae.decode(one / vae.config.scaling_factor, return_dict=False)[0][0]
@@ -55,3 +55,10 @@ def safe(pipeline: Any, pictures: list[Pixels]) -> list[Pixels]:
         np.zeros_like(picture) if bad else picture
         for picture, bad in zip(pictures, refused, strict=True)
     ]
+
+
+def _autoencoder(pipeline: Any) -> Any:
+    """A pipeline's autoencoder; that of Stable Diffusion XL overflows in float16: in float32."""
+    vae, large = pipeline.vae, hasattr(pipeline, "text_encoder_2")
+    overflows = large and vae.dtype == torch.float16 and vae.config.force_upcast
+    return vae.float() if overflows else vae

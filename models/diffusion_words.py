@@ -39,7 +39,8 @@ class Words:
         said = [worded(order.prompt, order.concepts) for order in orders]
         unsaid = [order.negative for order in orders]
         if not self._readable:
-            return {"prompt": said, "negative_prompt": unsaid}
+            # nothing unsaid at all is what some checkpoints have a state of their own for
+            return {"prompt": said, "negative_prompt": unsaid if any(unsaid) else None}
         return {
             "prompt_embeds": torch.cat([self._read(text) for text in said]),
             "negative_prompt_embeds": torch.cat([self._read(text) for text in unsaid]),

@@ -5,7 +5,7 @@ from __future__ import annotations
 import shutil
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any
+from typing import Any, get_args
 
 import numpy as np
 import pytest
@@ -13,9 +13,11 @@ import torch
 from diffusers.pipelines.stable_diffusion import safety_checker
 from transformers import CLIPConfig, CLIPImageProcessor
 
-from models import diffusion, diffusion_load
+from models import diffusion, diffusion_load, diffusion_pixels
 from models.diffusion import Manner, Order
+from models.diffusion_schedulers import NAMED, OWN
 from tools.base import Tool
+from tools.drawing import Scheduler
 from tools.errors import InvalidInput, Unavailable
 from tools.registry import discover
 from tools.values import Image, Mask
@@ -47,7 +49,7 @@ def test_all_verbs_share_one_set_of_networks(tiny: Path) -> None:
         diffusion.load(str(tiny / "diffusion-kl"), "cpu", "auto")._pipeline
     )
     manner = Manner(2, 1.5)
-    network.draw([ORDER], steps=2, guidance=1.5, size_wh=(64, 64))
+    network.draw([ORDER], manner=Manner(2, 1.5), size_wh=(64, 64))
     network.paint(ORDER, SQUARE, FULL.pixels, manner=manner)
     network.restyle(ORDER, SQUARE, manner=manner, strength=0.5)
     net = diffusion.load_control(str(tiny / "control"), "cpu", "auto")
@@ -91,9 +93,35 @@ def test_words_are_read_once(tiny: Path) -> None:
     hook = tower.register_forward_hook(lambda *_: read.append(1))
     for seed in range(3):
         order = Order("a dog", "", seed)
-        network.draw([order, order], steps=2, guidance=1.5, size_wh=(64, 64))
+        network.draw([order, order], manner=Manner(2, 1.5), size_wh=(64, 64))
     hook.remove()
     assert len(read) == 2, "the prompt and the empty one"
+
+
+@pytest.mark.parametrize("name", ["diffusion-kl", "diffusion-unified", "diffusion-xl"])
+def test_every_scheduler_draws_what_the_profile_does_not_name(name: str, tiny: Path) -> None:
+    network = diffusion.load(str(tiny / name), "cpu", "auto")
+    made = {
+        scheduler: network.draw([ORDER], manner=Manner(4, 1.5, scheduler), size_wh=(64, 64))[0]
+        for scheduler in get_args(Scheduler)
+    }
+    assert set(made) == {OWN, *NAMED}
+    # without noise on the way, euler and ddim are one
+    assert len({picture.tobytes() for picture in made.values()}) >= len(made) - 2
+    own = network.draw([ORDER], manner=Manner(4, 1.5), size_wh=(64, 64))[0]
+    assert np.array_equal(own, made["checkpoint"])
+
+
+def test_an_autoencoder_that_overflows_in_half_precision_decodes_in_full(tiny: Path) -> None:
+    pipeline = diffusion_load.pipeline(str(tiny / "diffusion-xl"), "cpu", "auto")
+    with torch.no_grad():  # what the first decoding layer gives leaves the range of float16
+        pipeline.vae.decoder.conv_in.weight.mul_(1e4)
+    latents = torch.ones(1, 4, 8, 8)
+    full = diffusion_pixels.decode(pipeline, latents)[0]
+    pipeline.vae.half()
+    half = diffusion_pixels.decode(pipeline, latents.half())[0]
+    assert np.abs(full.astype(int) - half).max() <= 3
+    assert half.std() > 0
 
 
 @pytest.mark.parametrize(("threshold", "black"), [(-9.0, True), (9.0, False)])
@@ -114,7 +142,7 @@ def test_a_safety_checker_of_the_checkpoint_is_asked(
     parts = {**pipeline.components, "safety_checker": checker, "feature_extractor": reader}
     type(pipeline)(**parts).save_pretrained(folder)
     network = diffusion.load(str(folder), "cpu", "auto")
-    (made,) = network.draw([ORDER], steps=2, guidance=1.5, size_wh=(64, 64))
+    (made,) = network.draw([ORDER], manner=Manner(2, 1.5), size_wh=(64, 64))
     assert (made == 0).all() == black
 
 
@@ -127,10 +155,10 @@ def test_numbers_that_overflow_end_the_run(tiny: Path) -> None:
     with torch.no_grad():
         bias.fill_(float("nan"))
     with pytest.raises(Unavailable, match="numbers overflowed at step 1; take dtype float32"):
-        network.draw([ORDER], steps=2, guidance=1.5, size_wh=(64, 64))
+        network.draw([ORDER], manner=Manner(2, 1.5), size_wh=(64, 64))
     with torch.no_grad():
         bias.copy_(kept)
-    assert network.draw([ORDER], steps=2, guidance=1.5, size_wh=(64, 64))[0].std() > 0
+    assert network.draw([ORDER], manner=Manner(2, 1.5), size_wh=(64, 64))[0].std() > 0
 
 
 def refuse(hand: Tool[Any, Any], arguments: dict[str, Any]) -> None:
@@ -147,7 +175,7 @@ def refuse(hand: Tool[Any, Any], arguments: dict[str, Any]) -> None:
         ("generate", {"prompt": "a", "steps": 10**9}, "less than or equal to 150"),
         ("generate", {"prompt": "a", "guidance": float("nan")}, "guidance"),
         ("generate", {"prompt": "a", "width": 65}, "multiple of 8"),
-        ("generate", {"prompt": "a", "width": 8000}, "less than or equal to 1024"),
+        ("generate", {"prompt": "a", "width": 8000}, "less than or equal to 2048"),
         ("generate", {"prompt": "a", "seed": -1}, "seed"),
         ("inpaint", {"prompt": "a", "mask": FULL, "image": DOT}, "mask is 64x64, the picture 1x1"),
         ("inpaint", {"prompt": "a", "image": PHOTO}, "give either a mask or boxes"),

@@ -72,7 +72,8 @@ def test_the_same_seed_gives_the_same_pixels(tiny: Path) -> None:
     network = diffusion.load(str(tiny / "diffusion-kl"), "cpu", "auto")
     order = diffusion.Order("a dog", "", 5)
     first, second = (
-        network.draw([order], steps=2, guidance=3.0, size_wh=(64, 64))[0] for _ in range(2)
+        network.draw([order], manner=diffusion.Manner(2, 3.0), size_wh=(64, 64))[0]
+        for _ in range(2)
     )
     assert first.dtype == np.uint8
     assert first.shape == (64, 64, 3)
@@ -220,7 +221,7 @@ def test_two_threads_that_draw_at_once_do_not_mix(tiny: Path) -> None:
 
     def draw(seed: int) -> np.ndarray:
         order = diffusion.Order("a dog", "", seed)
-        return network.draw([order], steps=4, guidance=3.0, size_wh=(64, 64))[0]
+        return network.draw([order], manner=diffusion.Manner(4, 3.0), size_wh=(64, 64))[0]
 
     alone = [draw(seed) for seed in range(4)]
     with ThreadPoolExecutor(4) as pool:

@@ -29,7 +29,7 @@ ImageDraw.Draw(LETTERS).text((10, 6), "Exit 24", "black", ImageFont.load_default
 # tool, checkpoints, requests that work, arguments that types refuse
 CASES: dict[str, tuple[list[str], list[dict[str, Any]], dict[str, Any]]] = {
     "generate": (
-        ["diffusion-kl", "diffusion-tiny"],
+        ["diffusion-kl", "diffusion-tiny", "diffusion-xl"],
         [
             {"prompt": "a red apple", "n": 2, "seed": 3, "steps": 3},
             {"prompt": "two cats", "negative_prompt": "dog", "steps": 2, "guidance": 1.0},
@@ -121,7 +121,7 @@ CASES: dict[str, tuple[list[str], list[dict[str, Any]], dict[str, Any]]] = {
         {"prompt": "a dog", "things": []},
     ),
     "inpaint": (
-        ["diffusion-kl", "diffusion-unified", "diffusion-inpaint"],
+        ["diffusion-kl", "diffusion-unified", "diffusion-inpaint", "diffusion-xl"],
         [
             {"image": NOISE, "prompt": "a dog", "boxes": [[3, 3, 20, 30]], "steps": 2},
             {"image": WIDE, "prompt": "a cat", "boxes": [[0, 0, 70, 24]], "steps": 2},
@@ -130,7 +130,7 @@ CASES: dict[str, tuple[list[str], list[dict[str, Any]], dict[str, Any]]] = {
         {"image": NOISE, "prompt": "a dog", "steps": 151},
     ),
     "remove": (
-        ["diffusion-kl", "diffusion-unified"],
+        ["diffusion-kl", "diffusion-unified", "diffusion-xl"],
         [
             {"image": NOISE, "boxes": [[3, 3, 20, 30]], "steps": 2},
             {"image": NOISE, "phrase": "dog", "steps": 2},
@@ -143,7 +143,7 @@ CASES: dict[str, tuple[list[str], list[dict[str, Any]], dict[str, Any]]] = {
         {"image": NOISE, "phrase": "dog"},
     ),
     "outpaint": (
-        ["diffusion-kl", "diffusion-unified"],
+        ["diffusion-kl", "diffusion-unified", "diffusion-xl"],
         [
             {"image": NOISE, "prompt": "a dog", "right": 9, "top": 3, "steps": 2},
             {"image": SLIVER, "prompt": "a dog", "bottom": 40, "steps": 2},
@@ -151,7 +151,7 @@ CASES: dict[str, tuple[list[str], list[dict[str, Any]], dict[str, Any]]] = {
         {"image": NOISE, "prompt": "a dog", "left": -1},
     ),
     "restyle": (
-        ["diffusion-kl", "diffusion-unified"],
+        ["diffusion-kl", "diffusion-unified", "diffusion-xl"],
         [
             {"image": NOISE, "prompt": "a dog", "steps": 2},
             {"image": WIDE, "prompt": "a dog", "strength": 0.05, "steps": 1},

@@ -19,7 +19,7 @@ from miniature.world.language import describe
 from miniature.world.scene import draw, masks, relations
 from miniature.world.splits import FIRST_SEED, has_held_out_pair
 from models import reward, scorers
-from models.diffusion import Order
+from models.diffusion import Manner, Order
 from models.errors import Unavailable
 from tools.score import Score, ScoreInput, ScoreOutput
 from tools.values import Image
@@ -154,7 +154,7 @@ def test_a_lora_is_learnt_and_is_drawn_with(
     hand.save(tmp_path)
     order, size = [Order("a red key", "", 0)], (128, 128)
     tuned, plain = (
-        alignment.hand(folder).draw(order, steps=2, guidance=1.5, size_wh=size)[0]
+        alignment.hand(folder).draw(order, manner=Manner(2, 1.5), size_wh=size)[0]
         for folder in (tmp_path, None)
     )
     assert (tuned != plain).any()

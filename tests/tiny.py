@@ -24,6 +24,7 @@ from transformers import (
     CLIPModel,
     CLIPTextConfig,
     CLIPTextModel,
+    CLIPTextModelWithProjection,
     CLIPTokenizer,
     Owlv2Config,
     Owlv2ForObjectDetection,
@@ -62,6 +63,7 @@ def save_family(root: Path) -> None:
     _save_diffusion(root / "diffusion-inpaint", "kl", channels=9)
     _save_diffusion(root / "diffusion-instruct", "kl", channels=8)
     _save_diffusion(root / "diffusion-gligen", "kl", attention_type="gated")
+    _save_xl(root / "diffusion-xl")
     unet = _DIFFUSERS.UNet2DConditionModel.from_pretrained(root / "diffusion-kl" / "unet")
     _DIFFUSERS.ControlNetModel.from_unet(unet).save_pretrained(root / "control")
 
@@ -232,3 +234,46 @@ def _save_diffusion(
         requires_safety_checker=False,
     )
     pipeline.save_pretrained(folder)
+
+
+def _save_xl(folder: Path) -> None:
+    """Stable Diffusion XL: two text encoders, sizes told beside, an autoencoder to upcast."""
+    tokenizer = _clip_tokenizer()
+    told = CLIPTextConfig(**_text(tokenizer))
+    unet = _DIFFUSERS.UNet2DConditionModel(
+        sample_size=8,
+        block_out_channels=(32, 64),
+        layers_per_block=1,
+        down_block_types=("DownBlock2D", "CrossAttnDownBlock2D"),
+        up_block_types=("CrossAttnUpBlock2D", "UpBlock2D"),
+        cross_attention_dim=64,  # both encoders' states side by side
+        attention_head_dim=2,
+        norm_num_groups=16,
+        use_linear_projection=True,
+        addition_embed_type="text_time",
+        addition_time_embed_dim=8,
+        projection_class_embeddings_input_dim=32 + 6 * 8,  # pooled words, six sizes
+    )
+    _DIFFUSERS.StableDiffusionXLPipeline(
+        vae=_DIFFUSERS.AutoencoderKL(
+            block_out_channels=(32, 32, 32, 32),
+            down_block_types=("DownEncoderBlock2D",) * 4,
+            up_block_types=("UpDecoderBlock2D",) * 4,
+            latent_channels=4,
+            norm_num_groups=8,
+            force_upcast=True,
+        ),
+        text_encoder=CLIPTextModel(told),
+        text_encoder_2=CLIPTextModelWithProjection(told),
+        tokenizer=tokenizer,
+        tokenizer_2=tokenizer,
+        unet=unet,
+        scheduler=_DIFFUSERS.EulerDiscreteScheduler(
+            beta_start=0.00085,
+            beta_end=0.012,
+            beta_schedule="scaled_linear",
+            timestep_spacing="leading",
+            steps_offset=1,
+        ),
+        add_watermarker=False,
+    ).save_pretrained(folder)

@@ -48,7 +48,7 @@ def drawn(
     if words is None:
         return None
     order = order._replace(prompt=words.replace("{phrase}", order.prompt))
-    made = model.draw([order], **manner._asdict(), size_wh=model.size_wh, on_step=on_step)
+    made = model.draw([order], manner=manner, size_wh=model.size_wh, on_step=on_step)
     return cut(made[0])
 
 

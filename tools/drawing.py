@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from abc import abstractmethod
 from collections.abc import Sequence
-from typing import TYPE_CHECKING, Any, TypeVar
+from typing import TYPE_CHECKING, Any, Literal, TypeVar
 
 from pydantic import Field
 
@@ -18,12 +18,17 @@ if TYPE_CHECKING:
 
 LAST_SEED = 2**53 - 1  # what every JSON reader keeps exact
 
+Scheduler = Literal[
+    "checkpoint", "dpm++", "dpm++ karras", "unipc", "euler", "euler ancestral", "ddim", "lcm"
+]
+
 
 class DrawOptions(Record):
     """Set in the profile."""
 
     steps: int = Field(25, ge=1, le=150, description="when a request names none")
     guidance: float = Field(7.5, ge=0, le=30, description="when a request names none")
+    scheduler: Scheduler = Field("dpm++", description="when a request names none")
 
 
 class PaintOptions(DrawOptions):
@@ -54,6 +59,19 @@ class DrawInput(Record):
     guidance: float | None = Field(
         None, ge=0, le=30, description="how hard words pull; 1 and below not at all"
     )
+    scheduler: Scheduler | None = Field(
+        None, description="way through the noise; checkpoint: the one saved with the network"
+    )
+
+    def manner(self, options: DrawOptions) -> Manner:
+        """Steps, guidance and scheduler, the request's or else the profile's."""
+        from models.diffusion import Manner
+
+        return Manner(
+            options.steps if self.steps is None else self.steps,
+            options.guidance if self.guidance is None else self.guidance,
+            self.scheduler or options.scheduler,
+        )
 
 
 Wanted = TypeVar("Wanted", bound=DrawInput)
@@ -101,13 +119,7 @@ class Hand(Tool[Wanted, Made]):
         return 1
 
     def manner(self, request: Wanted) -> Manner:
-        """Steps and guidance, the request's or the profile's."""
-        from models.diffusion import Manner
-
-        return Manner(
-            self.options.steps if request.steps is None else request.steps,
-            self.options.guidance if request.guidance is None else request.guidance,
-        )
+        return request.manner(self.options)
 
     def facts(self, request: Wanted) -> dict[str, Any]:
         return concepts.facts(request)

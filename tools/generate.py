@@ -10,11 +10,11 @@ from pydantic import Field
 
 from tools import concepts
 from tools.base import Progress, Record, Text, Tool
-from tools.drawing import LAST_SEED, DrawOptions, reporter
+from tools.drawing import DrawInput, DrawOptions, reporter
 from tools.values import Image, Pixels
 
 if TYPE_CHECKING:
-    from models.diffusion import Diffusion, OnStep
+    from models.diffusion import Diffusion, Manner, OnStep
 
 
 class GenerateOptions(DrawOptions):
@@ -30,19 +30,14 @@ class GenerateOptions(DrawOptions):
     )
 
 
-class GenerateInput(Record):
+class GenerateInput(DrawInput):
     """What to draw."""
 
     prompt: Text = Field(description="what the picture shows")
     negative_prompt: str = Field("", max_length=1000, description="what it must not show")
-    n: int = Field(1, ge=1, le=16, description="how many pictures")
-    steps: int | None = Field(None, ge=1, le=150, description="denoising steps; more is slower")
-    guidance: float | None = Field(
-        None, ge=0, le=30, description="how hard words pull; 1 and below not at all"
-    )
-    seed: int = Field(0, ge=0, le=LAST_SEED - 16, description="picture i is drawn from seed + i")
-    width: int | None = Field(None, ge=64, le=1024, multiple_of=8, description="pixels")
-    height: int | None = Field(None, ge=64, le=1024, multiple_of=8, description="pixels")
+    n: int = Field(1, ge=1, le=16, description="how many pictures; the i-th from seed + i")
+    width: int | None = Field(None, ge=64, le=2048, multiple_of=8, description="pixels")
+    height: int | None = Field(None, ge=64, le=2048, multiple_of=8, description="pixels")
 
 
 class GenerateOutput(Record):
@@ -55,8 +50,7 @@ class GenerateOutput(Record):
 class _Settings(NamedTuple):
     """What pictures of one batch must share."""
 
-    steps: int
-    guidance: float
+    manner: Manner
     size_wh: tuple[int, int]
     named: frozenset[str]
     """Concepts, for a network wears them for a whole batch."""
@@ -102,13 +96,13 @@ class Generate(Tool[GenerateInput, GenerateOutput]):
             for settings, pictures in wanted.items()
             for start in range(0, len(pictures), self._room(settings))
         ]
-        total = sum(settings.steps for settings, _ in jobs)
+        total = sum(settings.manner.steps for settings, _ in jobs)
         drawn: dict[tuple[int, int], Image] = {}
         before = 0
         for settings, pictures in jobs:
             made = self._draw(requests, settings, pictures, reporter(progress, before, total))
             drawn.update(zip(pictures, map(Image.from_pixels, made), strict=True))
-            before += settings.steps
+            before += settings.manner.steps
         return [
             GenerateOutput(
                 images=tuple(drawn[index, i] for i in range(request.n)),
@@ -123,8 +117,7 @@ class Generate(Tool[GenerateInput, GenerateOutput]):
     def _settings(self, request: GenerateInput) -> _Settings:
         width, height = self._model.size_wh
         return _Settings(
-            self.options.steps if request.steps is None else request.steps,
-            self.options.guidance if request.guidance is None else request.guidance,
+            request.manner(self.options),
             (request.width or width, request.height or height),
             frozenset(concept.name for concept in concepts.named(request.prompt)),
         )
@@ -147,8 +140,7 @@ class Generate(Tool[GenerateInput, GenerateOutput]):
         ]
         return self._model.draw(
             orders,
-            steps=settings.steps,
-            guidance=settings.guidance,
+            manner=settings.manner,
             size_wh=settings.size_wh,
             on_step=on_step,
         )

@@ -100,11 +100,9 @@ class Layout(Hand[LayoutInput, GenerateOutput]):
     ) -> Image:
         from models.diffusion import Place
 
-        steps, guidance = self.manner(request)
         (made,) = self._model.draw(
             [self.order(request.prompt, request.negative_prompt, seed)],
-            steps=steps,
-            guidance=guidance,
+            manner=self.manner(request),
             size_wh=size_wh,
             things=[Place(phrase, box) for phrase, box in things],
             on_step=on_step,

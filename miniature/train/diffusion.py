@@ -267,7 +267,7 @@ def preview(pipeline: StableDiffusionInpaintPipeline) -> Image.Image:
     """The PROMPTS drawn with fixed seeds, then changes: what is shown, what is made of it."""
     hand, manner = Diffusion(pipeline), Manner(STEPS, 1.5)
     orders = [Order(words, "", i) for i, words in enumerate(PROMPTS)]
-    made = hand.draw(orders, steps=STEPS, guidance=1.5, size_wh=hand.size_wh)
+    made = hand.draw(orders, manner=manner, size_wh=hand.size_wh)
     for i in range(4):
         edit, paint = tasks.edited(i), tasks.painted(i)
         order = Order(edit.words, "", i)
