@@ -10,18 +10,22 @@ import math
 import random
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from itertools import pairwise
 from typing import NamedTuple
 
+import numpy as np
 from pydantic import JsonValue
 
 from agent import words
 from agent.checklist import Claim
-from tools.values import Box
+from tools.values import Box, Image
 
 SIZES = {"small": 0.31, "large": 0.5}  # shares of the picture's shorter side
 MOST = 16  # things; more would be too small to see
 KEPT = ("prompt", "negative_prompt", "steps", "guidance", "width", "height")
 """Arguments of a drawing that also hold where each thing has its place."""
+CELLS, FULL = 16, 0.1  # cells a side; share of a cell's pixels from which it is not free
+UNLIKE = 32  # levels of 255 by which a pixel differs from the ground
 FREE_SIDES = (0.45, 0.36, 0.3, 0.22)  # sides tried for a box in free space, shares of the picture
 
 
@@ -215,6 +219,23 @@ def free_box(
                 if clear and all(_lies(box, relation, other) for relation, other in sides):
                     return box
     return None
+
+
+def occupied(image: Image) -> list[Box]:
+    """Cells of a grid in which a picture shows more than its ground, px; of a photo nearly all."""
+    height, width = image.pixels.shape[:2]
+    rim = np.concatenate(
+        [image.pixels[0], image.pixels[-1], image.pixels[:, 0], image.pixels[:, -1]]
+    )
+    unlike = np.abs(image.pixels - np.median(rim, axis=0)).max(axis=-1) > UNLIKE  # (H, W)
+    rows = np.linspace(0, height, CELLS + 1).astype(int)
+    columns = np.linspace(0, width, CELLS + 1).astype(int)
+    return [
+        (float(x0), float(y0), float(x1), float(y1))
+        for y0, y1 in pairwise(rows)
+        for x0, x1 in pairwise(columns)
+        if unlike[y0:y1, x0:x1].mean() > FULL
+    ]
 
 
 def _steps(room: int) -> list[int]:

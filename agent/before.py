@@ -77,11 +77,12 @@ def check_resized(
     """
     evidence: dict[str, JsonValue] = {"before": before[0].id, "image": after[0].id}
     then, now = (_surest(claim.subject, found) for _, found in (before, after))
-    if then is None or now is None:
-        when = "before" if then is None else "now"
-        detail = f"no {claim.subject} found {when}"
-        witness = Witness(name="ground", says="unsure", support=0.5, detail=detail)
-        return Check(claim=claim, verdict="unsure", witnesses=(witness,), evidence=evidence)
+    if then is None or now is None:  # what is gone is not bigger
+        says: Verdict = "unsure" if then is None else "fail"
+        detail = f"no {claim.subject} found {'before' if then is None else 'now'}"
+        support = 0.5 if then is None else 0.0
+        witness = Witness(name="ground", says=says, support=support, detail=detail)
+        return Check(claim=claim, verdict=says, witnesses=(witness,), evidence=evidence)
     evidence["boxes"] = [{"phrase": now.phrase, "box": list(now.box), "score": now.score}]
     long = [max(x1 - x0, y1 - y0) for x0, y0, x1, y1 in (then.box, now.box)]
     areas = [

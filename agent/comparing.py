@@ -43,3 +43,25 @@ def compare(store: Store, one: str, other: str) -> Comparison:
     )
     share = round(float(apart.mean()), 6)
     return Comparison(same_size=True, differ=share, where=where, path=path)
+
+
+def last_change(store: Store, conversation: str) -> str:
+    """In words, how the latest picture that is shown came about and how much it differs."""
+    shown = store.handles(conversation, hidden=False)
+    if not shown:
+        return "There is no picture yet, so nothing was changed."
+    handle, identity = list(shown.items())[-1]
+    names = {known: name for name, known in store.handles(conversation).items()}
+    *earlier, kept = store.lineage(identity)
+    origin = kept.origins[-1]
+    if origin.tool == "upload":
+        return f"{handle} is as you gave it; nothing was changed."
+    asked = (origin.input.get(name) for name in ("instruction", "phrase", "prompt"))
+    said = next((f' ("{words}")' for words in asked if words), "")
+    source = next((one.id for one in reversed(earlier) if one.id in names), None)
+    if source is None:
+        return f"{handle} was drawn by {origin.tool}{said}; it was made from no other picture."
+    told = compare(store, source, identity)
+    by = " and ".join(dict.fromkeys(told.path)) or origin.tool
+    share = f"{told.differ:.0%} of the pixels differ" if told.same_size else "the size differs"
+    return f"{handle} came from {names[source]} by {by}{said}: {share}."

@@ -34,20 +34,21 @@ ABLE: tuple[tuple[str, tuple[str, ...]], ...] = (
     ("search pictures of yours", ("retrieve",)),
 )
 """What is said of the tools that are alive; one of each group is enough."""
+MAIN = ("generate", "caption", "vqa", "ground", "edit")  # what is named of them in passing
 REPLIES = {
-    "hello": "Hello! Tell me what to draw, or send a picture and ask about it. I can {able}.",
+    "hello": "Hello! Tell me what to draw, or send a picture and ask about it. I can {mostly}.",
     "thanks": "You're welcome!",
     "bye": "Goodbye!",
     "help": "I can {able}. Try: draw a red apple to the left of a dog on a blue background.",
-    "who": "I am Sightloop, a program that draws pictures and looks at them. I can {able}.",
+    "who": "I am Sightloop, a program that draws pictures and looks at them. I can {mostly}.",
     "okay": "All right. Tell me what to draw or which picture to look at.",
-    "unclear": "I did not understand that. I can {able}. Which of these shall I do?",
+    "unclear": "I did not understand that. I can {mostly}. Which of these shall I do?",
     "what": "Please say a little more: what exactly shall I draw, change or look for?",
     "picture": "I need a picture for that. Please add one, or ask me to draw one first.",
     "missing": "There is no such picture here. {have}",
-    "edit": "I cannot change a picture in that way. I can {able}.",
-    "cannot": "That is beyond what I can do. I can {able}.",
-    "absent": "No tool of this profile does that. I can {able}.",
+    "edit": "I cannot change a picture in that way. I can {mostly}.",
+    "cannot": "That is beyond what I can do. I can {mostly}.",
+    "absent": "No tool of this profile does that. I can {mostly}.",
 }
 SPOKEN = tuple(kind for kind in REPLIES if kind != "absent")  # what the model may say itself
 SHOWN = 6  # pictures named to the model; the grammar allows all
@@ -144,8 +145,14 @@ def grammar(handles: Sequence[str]) -> str:
 
 def words(kind: str, handles: Sequence[str], tools: Collection[str]) -> str:
     """A reply of this kind, naming what can be done with these tools and pictures."""
-    able = [said for said, group in ABLE if any(tool in tools for tool in group)]
-    able = able or ["do nothing, since no tool is alive"]
-    listed = able[0] if len(able) == 1 else f"{', '.join(able[:-1])}, and {able[-1]}"
+    alive = {said: group for said, group in ABLE if any(tool in tools for tool in group)}
+    main = [said for said, group in alive.items() if any(tool in MAIN for tool in group)]
+    mostly = _listed([*main, 'more (say "help" for all)'] if len(main) < len(alive) else main)
     have = f"There is {', '.join(handles)}." if handles else "There is none yet."
-    return REPLIES[kind].format(able=listed, have=have)
+    return REPLIES[kind].format(able=_listed(list(alive)), mostly=mostly, have=have)
+
+
+def _listed(parts: Sequence[str]) -> str:
+    if not parts:
+        return "do nothing, since no tool is alive"
+    return parts[0] if len(parts) == 1 else f"{', '.join(parts[:-1])}, and {parts[-1]}"

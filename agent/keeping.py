@@ -8,6 +8,7 @@ from collections.abc import Iterator, Mapping, Sequence
 
 from pydantic import JsonValue
 
+from agent.comparing import last_change
 from agent.drawing import Try
 from agent.state import CallRecord, ImageRecord
 from agent.store import Origin, Store, libraries
@@ -130,6 +131,10 @@ class Keeper:
     def redo(self) -> tuple[str, ...]:
         """Show again what was hidden last; returns the handles."""
         return self._store.redo(self._conversation)
+
+    def last_change(self) -> str:
+        """In words, how the latest picture that is shown came about."""
+        return last_change(self._store, self._conversation)
 
     def picture(self, identity: str) -> Image:
         """A picture by its id, from this run or from the store."""

@@ -5,8 +5,6 @@ from __future__ import annotations
 import time
 from collections.abc import Sequence
 
-from pydantic import JsonValue
-
 from agent import witnesses
 from agent.before import check_resized, check_unchanged, region_of
 from agent.checklist import Claim
@@ -18,6 +16,8 @@ from agent.state import Check
 from agent.verify import called, verify_many
 from tools.ground import Detection
 from tools.values import Image
+
+PLACES = ("mask", "boxes")  # arguments by which a person says where a tool shall paint
 
 
 async def look(run: Run, drawings: dict[str, Drawing]) -> LoopState:
@@ -62,7 +62,9 @@ async def checks(run: Run, drawing: Drawing) -> list[tuple[Check, ...]]:
     before, *after = await _things(run, [source, *pictures], drawing.claims)
     whole = []
     for one, picture, things, made in zip(drawing.fresh, pictures, after, found, strict=True):
-        mask, told = _painted(run, one)
+        record = run.board.records.get(one.call)
+        mask = record.output.get("mask") if record and record.output else None
+        told = one.call == drawing.call and any(drawing.input.get(name) for name in PLACES)
         boxes = [thing.box for thing in (*before, *things)]
         region = region_of(picture, mask, boxes, told=told)
         known = {check.claim: check for check in made}
@@ -73,15 +75,6 @@ async def checks(run: Run, drawing: Drawing) -> list[tuple[Check, ...]]:
                 known[claim] = check_unchanged(claim, source, picture, region)
         whole.append(tuple(known[claim] for claim in drawing.claims))
     return whole
-
-
-def _painted(run: Run, one: Candidate) -> tuple[JsonValue, bool]:
-    """The mask that a call gave with its picture, and whether it was told to paint there."""
-    record = run.board.records.get(one.call)
-    if record is None or record.output is None:
-        return None, False
-    told = any(record.input.get(name) for name in ("mask", "boxes"))
-    return record.output.get("mask"), told
 
 
 async def _fits(run: Run, drawing: Drawing) -> list[float]:

@@ -6,13 +6,13 @@ import time
 
 from agent import rates
 from agent.act import act
+from agent.arranging import occupied
 from agent.drawing import Drawing, Try
 from agent.events import Repair as RepairBegun
 from agent.opening import BATCH
 from agent.plan import Call
 from agent.repair import Repair, repairs
 from agent.running import LoopState, Run
-from tools.errors import InvalidInput
 
 PATIENCE = 6  # repairs in a row that bring nothing better before it gives up
 
@@ -26,7 +26,14 @@ async def mend(run: Run, drawings: dict[str, Drawing]) -> LoopState:
     number = run.budget.room(BATCH)
     if number == 0:
         return {"stopped": "budget"}
-    ways = repairs(drawing, tools=arguments_of(run), size_wh=size_of(run, drawing), pictures=number)
+    picture = run.keeper.picture(drawing.best[-1].image)
+    ways = repairs(
+        drawing,
+        tools=arguments_of(run),
+        size_wh=picture.size_wh,
+        pictures=number,
+        taken=occupied(picture) if drawing.source else (),
+    )
     chosen = rates.best(
         ways,
         learnt=run.learnt,
@@ -73,11 +80,11 @@ async def carry_out(run: Run, drawing: Drawing, repair: Repair, worth: rates.Wor
     update: dict[str, object] = {
         "fresh": fresh,
         "next_seed": drawing.next_seed + repair.pictures,
-        "tried": (*drawing.tried, repair.key()),
+        "tried": (*drawing.tried, repair.key(seeded=bool(fresh))),
     }
     if fresh:
         update["trying"] = tried
-    else:  # it failed: nothing to verify, and not worth another try
+    else:  # it failed: nothing to verify, and not worth another try with any seed
         update["idle"] = drawing.idle + 1
         update["tries"] = (*drawing.tries, tried)
     return drawing.model_copy(update=update)
@@ -93,13 +100,3 @@ def arguments_of(run: Run) -> dict[str, tuple[str, ...]]:
     """The living tools, each with the names of its arguments."""
     toolbox = run.toolbox
     return {name: tuple(toolbox.tool(name).input.model_fields) for name in toolbox.names()}
-
-
-def size_of(run: Run, drawing: Drawing) -> tuple[int, int]:
-    """Width and height of the drawing's pictures in px."""
-    for one in drawing.best:
-        try:
-            return run.keeper.picture(one.image).size_wh
-        except InvalidInput:
-            continue
-    return 512, 512

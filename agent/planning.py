@@ -90,6 +90,8 @@ def _handles(run: Run) -> tuple[str, ...]:
 
 def _carried_out(run: Run, wanted: Command) -> str:
     """Carry out what is asked of the conversation itself, and say so."""
+    if wanted == "changes":
+        return run.keeper.last_change()
     try:
         changed = run.keeper.undo() if wanted == "undo" else run.keeper.redo()
     except InvalidInput as error:

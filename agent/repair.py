@@ -6,6 +6,7 @@ tools that are alive; which of the ways is taken is decided by `agent/rates.py`.
 
 from __future__ import annotations
 
+import json
 from collections.abc import Collection, Iterator, Mapping, Sequence
 
 import numpy as np
@@ -34,9 +35,10 @@ class Repair(Record):
     variant: int = Field(0, description="of a drawing anew: index into the drawing's variants")
     why: str = Field(description="in words")
 
-    def key(self) -> str:
-        """The same for the same call with the same arguments."""
-        return f"{self.tool} {self.model_dump_json(include={'input'})}"
+    def key(self, *, seeded: bool = True) -> str:
+        """The same for the same call with the same arguments, its seed among them or not."""
+        given = {name: value for name, value in self.input.items() if seeded or name != "seed"}
+        return f"{self.tool} {json.dumps(given, sort_keys=True)}"
 
 
 def repairs(
@@ -46,6 +48,7 @@ def repairs(
     size_wh: tuple[int, int],
     pictures: int,
     singles: int = 1,
+    taken: Sequence[Box] = (),
 ) -> list[Repair]:
     """All ways to mend the worst of a drawing's best pictures that were not tried yet.
 
@@ -54,6 +57,7 @@ def repairs(
         size_wh: of the pictures, px.
         pictures: most that one drawing anew may give, all in one batch.
         singles: most that may be drawn one after the other, as layouts are.
+        taken: where the picture shows something, claimed or not; nothing is painted over it.
     """
     worst = drawing.best[-1]
     failing = sorted(
@@ -66,10 +70,11 @@ def repairs(
     if "layout" in tools:
         number = max(1, min(pictures, singles, LAYOUTS))
         found += _layouts(drawing, failing[0].claim, size_wh, number)
-    mender = _Mender(drawing, worst, tools, size_wh)
+    mender = _Mender(drawing, worst, tools, size_wh, taken)
     for check in failing:
         found += mender.ways(check)
-    return [one for one in found if one.key() not in drawing.tried]
+    done = set(drawing.tried)
+    return [one for one in found if not {one.key(), one.key(seeded=False)} & done]
 
 
 def _anew(drawing: Drawing, claim: Claim, pictures: int) -> Iterator[Repair]:
@@ -122,11 +127,13 @@ class _Mender:
         picture: Candidate,
         tools: Mapping[str, Collection[str]],
         size_wh: tuple[int, int],
+        taken: Sequence[Box],
     ) -> None:
         self.drawing = drawing
         self.image = picture.image
         self.tools = tools
         self.size_wh = size_wh
+        self.taken = taken
         self.boxes: dict[str, list[Box]] = {}
         for check in picture.checks:
             self.boxes |= boxes_of(check)
@@ -187,6 +194,10 @@ class _Mender:
         yield from self._edit(claim, f"change the background to {claim.background}")
 
     def _missized(self, claim: Claim) -> Iterator[Repair]:
+        if claim.size == "large":
+            for box in self.boxes.get(claim.subject, [])[:1]:
+                phrase = self._phrase(claim.subject, None)
+                yield from self._fill(claim, _grown(box), phrase, "painted anew, larger")
         word = "bigger" if claim.size == "large" else "smaller"
         yield from self._edit(claim, f"make the {claim.subject} {word}")
 
@@ -228,7 +239,7 @@ class _Mender:
         return self.phrases.get((noun, colour)) or words.article(_named(noun, colour))
 
     def _taken(self) -> list[Box]:
-        return [box for boxes in self.boxes.values() for box in boxes]
+        return [*self.taken, *(box for boxes in self.boxes.values() for box in boxes)]
 
     def _sides(self, noun: str, colour: str | None) -> list[tuple[str, Box]]:
         """Where a missing thing must lie, by the relations claimed of it."""
@@ -254,6 +265,13 @@ def boxes_of(check: Check) -> dict[str, list[Box]]:
             x0, y0, x1, y1 = (float(str(corner)) for corner in corners)
             found.setdefault(str(one.get("phrase")), []).append((x0, y0, x1, y1))
     return found
+
+
+def _grown(box: Box) -> Box:
+    """A box half as long again, around the same middle; it may leave the picture."""
+    x0, y0, x1, y1 = box
+    across, down = (x1 - x0) / 4, (y1 - y0) / 4
+    return x0 - across, y0 - down, x1 + across, y1 + down
 
 
 def _widened(box: Box, size_wh: tuple[int, int]) -> Box:

@@ -16,7 +16,7 @@ ASK_FOR_A_PICTURE = "That needs a picture and none is here yet: please add one a
 
 
 def picture_sentences(
-    handle: str, checks: Sequence[Check], prompt: str | None, tool: str = "", call: str = ""
+    handle: str, checks: Sequence[Check], prompt: str | None, tool: str, call: str
 ) -> list[Sentence]:
     """What one picture meets, what it does not, and what is not certain.
 
@@ -26,11 +26,11 @@ def picture_sentences(
         call: id of the call that did.
     """
     if not checks:
-        made = f' is drawn from "{_short(prompt)}"' if prompt else f" is what {tool or 'it'} gave"
+        made = f' is drawn from "{_short(prompt)}"' if prompt else f" was made by {tool}"
         return [
             Sentence(
                 text=f"{handle}{made}; nothing in the request could be checked on it.",
-                rests_on=(f"call:{call}",) if call else (),
+                rests_on=(f"call:{call}",),
             )
         ]
     by_verdict: dict[str, list[tuple[int, Check]]] = {"pass": [], "fail": [], "unsure": []}
@@ -110,13 +110,14 @@ def ending_sentences(stopped: Stopped, spent: Spent, tries: Sequence[Try] = ()) 
 
 def advice(missed: Sequence[Claim], tools: Collection[str]) -> list[Sentence]:
     """What a person could try for claims that are not met, as far as living tools go."""
-    ways = []
+    ways: dict[str, str] = {}  # one for each kind: the same words for each thing help nobody
     for claim in missed:
         needs, way = _ADVICE.get(claim.kind, ((), ""))
         if way and (not needs or any(tool in tools for tool in needs)):
-            ways.append(way.format(name=_thing(claim), other=claim.other, it=claim.background))
-    ways = list(dict.fromkeys(ways))[:2] or ["another seed or a larger budget"]
-    return [Sentence(text=f"You could try: {'; or '.join(ways)}.")] if missed else []
+            said = way.format(name=_thing(claim), other=claim.other, it=claim.background)
+            ways.setdefault(claim.kind, said)
+    told = list(ways.values())[:2] or ["another seed or a larger budget"]
+    return [Sentence(text=f"You could try: {'; or '.join(told)}.")] if missed else []
 
 
 def _took(spent: Spent) -> str:
@@ -149,7 +150,10 @@ def _thing(claim: Claim) -> str:
 
 
 _ADVICE: dict[str, tuple[tuple[str, ...], str]] = {
-    "exists": (("edit", "inpaint"), 'ask for it by itself: "add a {name}"'),
+    "exists": (
+        ("edit", "inpaint"),
+        'ask for it by itself, "add a {name}", or for another thing: it may not be known',
+    ),
     "absent": (("remove", "edit"), '"remove the {name}"'),
     "count": ((), "fewer things in one picture"),
     "colour": (("edit", "replace"), '"make the {name}" in so many words, as a change'),
@@ -166,8 +170,7 @@ def _caption(about: str, given: Mapping[str, JsonValue], output: Mapping[str, Js
 
 
 def _vqa(about: str, given: Mapping[str, JsonValue], output: Mapping[str, JsonValue]) -> str:
-    sure = output.get("confidence")
-    certainty = f" ({sure:.0%} sure)" if isinstance(sure, float) else ""
+    certainty = _certainty(output.get("confidence"))
     question, answer = _short(given.get("question")), _short(output.get("answer"))
     if answer == "unsure" and output.get("guess"):
         answer = f"unsure, perhaps {_short(output['guess'])}"
@@ -211,7 +214,12 @@ def _segment(about: str, given: Mapping[str, JsonValue], output: Mapping[str, Js
 
 def _ocr(about: str, given: Mapping[str, JsonValue], output: Mapping[str, JsonValue]) -> str:
     text = str(output.get("text") or "").strip()
-    return f'On {about} stands: "{_short(text)}".' if text else f"No text was read on {about}."
+    if not text:
+        return f"No text was read on {about}."
+    held = output.get("lines")
+    lines = [one for one in held if isinstance(one, dict)] if isinstance(held, list) else []
+    scores = [score for one in lines if isinstance(score := one.get("score"), float)]
+    return f'On {about} stands: "{_short(text)}"{_certainty(min(scores, default=None))}.'
 
 
 def _retrieve(about: str, given: Mapping[str, JsonValue], output: Mapping[str, JsonValue]) -> str:
@@ -246,6 +254,10 @@ READERS = {
     "retrieve": _retrieve,
     "customize": _customize,
 }
+
+
+def _certainty(sure: JsonValue) -> str:
+    return f" ({sure:.0%} sure)" if isinstance(sure, float) else ""
 
 
 def _place(box: Mapping[str, JsonValue]) -> str:

@@ -59,11 +59,11 @@ ADJECTIVES = _each(
     "modern vintage classic cool fancy colorful colourful wooden metal metallic plastic wild "
     "hungry juicy sweet tasty delicious lonely single lone cheerful friendly adorable elegant "
     "smooth rusty dirty clean empty full open closed bold clear detailed realistic "
-    "photorealistic cartoon cartoonish abstract different similar identical same separate random "
-    "real brave fast slow quiet busy magical mysterious gentle calm sunny cloudy rainy snowy striped "
-    "spotted whole entire typical ordinary normal regular standard proper main particular "
-    "special medium medium-sized fierce playful curious bright dark light pale deep vivid pastel "
-    "neon soft solid plain"
+    "photorealistic cartoon cartoonish abstract different similar identical same separate "
+    "random real brave fast slow quiet busy magical mysterious gentle calm sunny cloudy rainy "
+    "snowy striped spotted whole entire typical ordinary normal regular standard proper main "
+    "particular special medium medium-sized fierce playful curious bright dark light pale deep "
+    "vivid pastel neon soft solid plain"
 )
 SIZES = {
     **dict.fromkeys(("small", "little", "tiny", "mini"), "small"),

@@ -25,7 +25,7 @@ from agent.arranging import laid_out
 from agent.drawing import Drawing
 from agent.looking import look
 from agent.loop import Work
-from agent.mending import arguments_of, carry_out, size_of
+from agent.mending import arguments_of, carry_out
 from agent.plan import Call, Plan
 from agent.planner import PlanRequest
 from agent.rates import SHIPPED, Arm, Rate, Worth
@@ -96,7 +96,7 @@ async def tried(request: str, seed: int, toolbox: Toolbox, store: Store) -> None
     for drawing in drawings.values():
         if not drawing.claims:
             continue
-        size_wh = size_of(run, drawing)
+        size_wh = run.keeper.picture(drawing.best[-1].image).size_wh
         if placed := laid_out(given, drawing.claims, size_wh, seed):
             shot = Begun("layout", {**placed, "seed": seed, "n": FIRST // 2})
             laid, _ = await begun(shot, request, toolbox, store)

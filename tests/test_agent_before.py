@@ -57,7 +57,7 @@ def test_a_box_that_grew_around_the_same_pixels_is_not_believed() -> None:
 def test_what_is_not_found_any_more_is_not_told_bigger() -> None:
     claim = compile_changes("make the dog bigger")[0]
     check = check_resized(claim, (drawn(DOG), found(DOG)), (drawn(), ()))
-    assert (check.verdict, check.witnesses[0].detail) == ("unsure", "no dog found now")
+    assert (check.verdict, check.witnesses[0].detail) == ("fail", "no dog found now")
 
 
 def test_a_tool_that_paints_over_another_thing_is_not_excused_by_its_own_mask() -> None:

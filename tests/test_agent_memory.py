@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 import signal
 import sqlite3
 import subprocess
@@ -73,6 +74,12 @@ def store(opened: Opened) -> Store:
         ("go back one step", "undo"),
         ("It was better before!", "undo"),
         ("redo", "redo"),
+        ("What did you change?", "changes"),
+        ("what has changed in the picture", "changes"),
+        ("what is different now?", "changes"),
+        ("what did the dog do?", None),
+        ("what can you do?", None),
+        ("what is on it?", None),
         ("undo the dog's collar in the picture", None),
         ("draw a cat", None),
         ("go back to drawing cats", None),
@@ -100,6 +107,24 @@ async def test_undo_hides_what_the_last_turn_gave_and_redo_shows_it(store: Store
     with pytest.raises(InvalidInput, match="nothing to undo"):
         store.undo(talk)
     assert store.redo(talk) == ("img1",)
+
+
+async def test_what_was_changed_is_told_from_the_store(store: Store) -> None:
+    talk = store.conversation()
+    planner = Scripted(Plan(reply="hello"))
+
+    async def asked() -> str:
+        return (await run(store, "what did you change?", Plan(), talk, planner=planner)).reply
+
+    assert await asked() == "There is no picture yet, so nothing was changed."
+    await run(store, "draw a red box", drawing(), talk)
+    assert (await asked()).startswith('img1 was drawn by generate ("')
+    await run(store, "make the box blue", recolour(), talk)
+    said = await asked()
+    assert re.fullmatch(r'img2 came from img1 by edit \(".*"\): \d+% of the pixels differ.', said)
+    store.undo(talk)
+    assert (await asked()).startswith("img1 was drawn")
+    assert planner.requests == []
 
 
 async def test_a_branch_goes_its_own_way(store: Store) -> None:

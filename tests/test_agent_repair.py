@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 
 from agent import loop, rates
-from agent.arranging import arrange, free_box
+from agent.arranging import arrange, free_box, occupied
 from agent.budget import Budget
 from agent.checklist import Claim, compile_checklist
 from agent.drawing import Candidate, Drawing, Try
@@ -116,6 +116,13 @@ def drawing(request: str, verdicts: dict[str, Verdict], boxes: dict[str, list[Bo
             {"boxes": [[0.0, 0.0, 28.0, 28.0]]},
         ),
         (
+            "a big box",
+            "the box is large",
+            {"box": [(20.0, 20.0, 40.0, 40.0)]},
+            "inpaint",
+            {"prompt": "a box", "boxes": [[11.0, 11.0, 49.0, 49.0]]},
+        ),
+        (
             "a box on a blue background",
             "the background is blue",
             {"box": [ONE]},
@@ -141,6 +148,9 @@ def test_only_living_tools_repair_and_nothing_is_tried_twice() -> None:
     assert {one.tool for one in alone} == {"generate"}
     again = held.model_copy(update={"tried": tuple(one.key() for one in alone)})
     assert repairs(again, tools={"generate": ()}, size_wh=SIZE, pictures=4) == []
+    failed = tuple(one.key(seeded=False) for one in alone)
+    later = held.model_copy(update={"tried": failed, "next_seed": held.next_seed + 1})
+    assert repairs(later, tools={"generate": ()}, size_wh=SIZE, pictures=4) == []
 
 
 def test_a_missing_thing_is_put_on_the_side_it_belongs() -> None:
@@ -206,6 +216,15 @@ def test_free_space_is_found_or_there_is_none() -> None:
     assert box is not None
     assert box[0] >= 64
     assert free_box([(0, 0, 128, 128)], (128, 128)) is None
+
+
+def test_what_nobody_claimed_is_not_painted_over() -> None:
+    photo = painted(("red", "box"), None, ("blue", "bar"))  # the right half is free
+    box = free_box(occupied(photo), photo.size_wh)
+    assert box is not None
+    assert box[0] >= 24
+    full = Image.from_pixels(np.random.default_rng(0).integers(0, 255, (64, 64, 3), np.uint8))
+    assert free_box(occupied(full), full.size_wh) is None
 
 
 def test_what_mends_most_a_second_is_taken_and_failures_turn_it() -> None:

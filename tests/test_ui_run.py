@@ -121,7 +121,7 @@ def test_a_run_says_how_to_go_on_and_the_beginning_of_the_id_is_enough(
     assert f"{talk}  2 turns" in sightloop("talks", "list").out
     lost = sightloop(*words, "--llm", script(DESCRIBE), "--talk", "nosuch")
     assert (lost.code, len(lost.err.splitlines())) == (2, 1)
-    assert "0 conversations begin with 'nosuch'" in lost.err
+    assert "no conversation begins with 'nosuch'" in lost.err
 
 
 def test_the_same_seed_draws_the_same_picture(

@@ -22,6 +22,10 @@ PICTURE = Image.from_pixels(np.full((32, 64, 3), 200, np.uint8))
         ({"images": ["f" * 64, "e" * 64], "seeds": [1, 2]}, "2 images"),
         ({"images": ["f" * 64], "seeds": [1]}, "1 image"),
         ({"boxes": []}, "0 boxes"),
+        ({"scores": [0.912]}, "score 0.91"),
+        ({"image": "f" * 64, "outside_change": 0.0, "inside_change": 0.2, "moved": []}, "1 image"),
+        ({"answer": "yes", "confidence": 1.0, "guess": "yes"}, "answer yes, confidence 1.00"),
+        ({"answer": "unsure", "guess": "yes"}, "answer unsure, guess yes"),
         (
             {"boxes": [{"phrase": "dog", "box": [1.2, 2.0, 30.7, 4.0], "score": 0.9}]},
             "dog at 1, 2, 31, 4 0.90",
@@ -45,6 +49,10 @@ def test_pictures_are_named_by_their_files_and_words_by_their_fields() -> None:
 def test_arguments_are_shown_as_they_would_be_written() -> None:
     shown = arguments({"prompt": "a dog", "n": 4, "image": "@c1.images[0]", "labels": ["a", "b"]})
     assert shown == 'prompt="a dog", n=4, image=@c1.images[0], labels=["a", "b"]'
+    things = [{"phrase": "a cat", "box": [0.0, 48.0, 64.0, 112.0]}] * 2
+    assert arguments({"things": things}) == (
+        "things=(a cat at 0, 48, 64, 112; a cat at 0, 48, 64, 112)"
+    )
 
 
 def test_each_command_gets_a_folder_of_its_own(

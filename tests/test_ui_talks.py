@@ -54,7 +54,7 @@ def test_a_conversation_goes_to_a_file_and_back(
 @pytest.mark.parametrize(
     ("arguments", "says"),
     [
-        (("undo", "nothing"), "0 conversations begin with"),
+        (("undo", "nothing"), "no conversation begins with"),
         (("import", "missing.zip"), "no exported conversation"),
     ],
 )

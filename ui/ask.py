@@ -110,7 +110,7 @@ def run(
         _show(console, result, follower.said, [*files.values(), *drawn])
         if files and seed is None:
             console.print(f"[dim]--seed {chosen} draws it again[/]")
-        if result.stopped != "failed":
+        if talk is None and result.stopped != "failed":
             console.print(f"[dim]--talk {short(conversation)} goes on from here[/]")
     if result.reply == ASK_FOR_A_PICTURE:
         raise InvalidInput(f"{ASK_FOR_A_PICTURE} Give it with -i PATH.")

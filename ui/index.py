@@ -147,7 +147,9 @@ def search(
     toolbox = open_toolbox(profile)
     pictures = read_pictures([image] if image else [], console)
     given = {"query": query, "image": pictures[0] if pictures else None, "index": name, "k": k}
-    request = toolbox.tool("retrieve").parse(given)
+    retrieve = toolbox.tool("retrieve")
+    request = retrieve.parse(given)
+    retrieve.check(request)  # what is wrong is said before anything is loaded
     output = asyncio.run(toolbox.call("retrieve", request)).model_dump(mode="json")
     if as_json:
         print_json({"index": name, "query": query, "matches": output["matches"]})

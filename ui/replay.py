@@ -68,7 +68,11 @@ def _identity(image: str) -> str:
     from tools.values import load_image
 
     path = Path(image)
-    return load_image(path).image.id if path.is_file() else image
+    if path.is_file():
+        return load_image(path).image.id
+    if path.suffix:
+        raise InvalidInput(f"there is no file {image!r}; give a picture file or a kept one's id")
+    return image
 
 
 def _recipe(store: Store, identity: str) -> Origin:

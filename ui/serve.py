@@ -67,9 +67,12 @@ def list_(as_json: JsonOption = False) -> None:
     keys = Keys(home()).all()
     if as_json:
         print_json([{"id": key.id, "name": key.name, "made": key.made} for key in keys])
-    else:
-        for key in keys:
-            screen().print(f"{key.name}  [dim]{key.id}[/]")
+        return
+    console = screen()
+    for key in keys:
+        console.print(f"{key.name}  [dim]{key.id}[/]")
+    if not keys:
+        console.print("no key yet, so only this machine is served; `sightloop keys add NAME`")
 
 
 @keys_app.command("remove")

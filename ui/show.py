@@ -23,6 +23,7 @@ if TYPE_CHECKING:
 LONG = 60  # characters of a value in a line with others
 WHOLE = 2000  # characters of a value that has lines to itself
 ID = 64  # characters of a picture's id
+MEASURES = ("seeds", "outside_change", "inside_change", "moved")  # left out of a short line
 VERDICTS = {"pass": "[green]pass[/]", "fail": "[red]fail[/]", "unsure": "[yellow]unsure[/]"}
 
 
@@ -88,12 +89,16 @@ def summary(output: Mapping[str, Any] | None) -> str:
     """The output of a tool in one short line, as shown when its call ends."""
     shown = []
     for name, value in (output or {}).items():
-        if name == "seeds":
+        if name in MEASURES or (name == "guess" and value == (output or {}).get("answer")):
             continue
         if isinstance(value, list):
             records = [item for item in value if isinstance(item, dict)]
+            numbers = [item for item in value if isinstance(item, float)]
             if records:
                 shown.append(", ".join(record(item) for item in records[:3]))
+            elif numbers:
+                listed = ", ".join(plain(number) for number in numbers[:3])
+                shown.append(f"{name if len(numbers) != 1 else name.removesuffix('s')} {listed}")
             else:
                 shown.append(f"{len(value)} {name if len(value) != 1 else name.removesuffix('s')}")
         elif name == "image":
@@ -136,7 +141,7 @@ def plain(value: Any, longest: int = LONG) -> str:
 
 def arguments(values: Mapping[str, Any]) -> str:
     """Arguments of a call: `prompt="a red apple", n=4`."""
-    return ", ".join(f"{name}={_quoted(value)}" for name, value in values.items())
+    return ", ".join(f"{name}={_written(value)}" for name, value in values.items())
 
 
 def show_end(console: Console, said: Iterable[str], files: Sequence[str]) -> None:
@@ -147,6 +152,8 @@ def show_end(console: Console, said: Iterable[str], files: Sequence[str]) -> Non
         console.print(f"[bold green]{escape(file)}[/]", soft_wrap=True)
 
 
-def _quoted(value: Any) -> str:
+def _written(value: Any) -> str:
+    if isinstance(value, list) and value and all(isinstance(item, dict) for item in value):
+        return f"({'; '.join(record(item) for item in value)})"
     text = plain(value)
     return f'"{text}"' if isinstance(value, str) and not text.startswith(("@", "img")) else text

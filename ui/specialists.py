@@ -172,21 +172,24 @@ def place_pictures(
         InvalidInput: there are too few or too many.
     """
     waiting = list(pictures)
+    need = f"{specialist.name} needs a picture; give one with -i PATH"
     placed: dict[str, Any] = {}
     for field, info in specialist.input.model_fields.items():
         schema = _schema(specialist, field)
         if field in given or not _takes_pictures(schema):
             continue
         if schema.get("type") == "array":
+            if info.is_required() and not waiting:
+                raise InvalidInput(need)
             placed[field], waiting = tuple(waiting), []
         elif waiting:
             placed[field] = waiting.pop(0)
         elif info.is_required():
-            raise InvalidInput(f"{specialist.name} needs a picture; give one with -i PATH")
+            raise InvalidInput(need)
     if waiting:
-        raise InvalidInput(
-            f"{specialist.name} takes {len(pictures) - len(waiting)} pictures, not {len(pictures)}"
-        )
+        most = len(pictures) - len(waiting)
+        takes = f"{most} picture{'s' if most != 1 else ''}" if most else "no picture"
+        raise InvalidInput(f"{specialist.name} takes {takes}, not {len(pictures)}")
     return placed
 
 

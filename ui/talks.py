@@ -18,6 +18,7 @@ app = typer.Typer(
     no_args_is_help=True, help="Conversations: list, undo, branch, compare, export, import."
 )
 Talk = Annotated[str, typer.Argument(metavar="TALK", help="Its id, or the beginning of it.")]
+Handle = Annotated[str, typer.Argument(help="A picture of it, such as img1.")]
 File = Annotated[Path, typer.Argument(metavar="FILE", help="A zip file.")]
 
 
@@ -25,11 +26,14 @@ File = Annotated[Path, typer.Argument(metavar="FILE", help="A zip file.")]
 def show() -> None:
     """List conversations, the newest first, with their first request."""
     store, console = open_store(), screen(json_wanted=False)
-    for talk in store.conversations():
+    talks = store.conversations()
+    for talk in talks:
         turns = store.turns(talk)
         asked = turns[0].request if turns else "nothing yet"
         number = f"{len(turns)} turn{'s' if len(turns) != 1 else ''}"
         console.print(f"{short(talk)}  {number}  {asked}", markup=False, soft_wrap=True)
+    if not talks:
+        console.print("no conversation yet; `sightloop run` begins one")
 
 
 @app.command()
@@ -56,7 +60,7 @@ def branch(
 
 
 @app.command()
-def compare(talk: Talk, first: str, second: str) -> None:
+def compare(talk: Talk, first: Handle, second: Handle) -> None:
     """Say how two pictures of a conversation differ, such as img1 and img2."""
     from agent.comparing import compare as compared
 
@@ -99,7 +103,6 @@ def find_talk(store: Store, talk: str) -> str:
     """
     found = [one for one in store.conversations() if one.startswith(talk)]
     if len(found) != 1:
-        raise InvalidInput(
-            f"{len(found)} conversations begin with {talk!r}; see `sightloop talks list`"
-        )
+        begin = f"{len(found)} conversations begin" if found else "no conversation begins"
+        raise InvalidInput(f"{begin} with {talk!r}; see `sightloop talks list`")
     return found[0]
