@@ -35,6 +35,8 @@ _CLIP = "Radford et al. 2021, arXiv:2103.00020"
 _OWL = "Minderer et al. 2023, arXiv:2306.09683"
 _SAM = "Kirillov et al. 2023, arXiv:2304.02643"
 _BLIP = "Li et al. 2022, arXiv:2201.12086"
+_LLAVA = "Liu et al. 2023, arXiv:2304.08485"
+_MINIGPT4 = "Zhu et al. 2023, arXiv:2304.10592"
 _DIFFUSION = "Rombach et al. 2022, arXiv:2112.10752"
 _INSTRUCT = "Brooks et al. 2022, arXiv:2211.09800"
 _GLIGEN = "Li et al. 2023, arXiv:2301.07093"
@@ -45,6 +47,8 @@ CARDS: dict[str, Card] = {
     "miniature/weights/clip": Card("picture-text similarity", _OURS, _CLIP),
     "miniature/weights/owl": Card("open-vocabulary detection", _OURS, _OWL),
     "miniature/weights/blip": Card("captions and answers", _OURS, _BLIP),
+    "miniature/weights/llava": Card("captions and answers", _OURS, _LLAVA),
+    "miniature/weights/minigpt4": Card("captions and answers", _OURS, _MINIGPT4),
     "miniature/weights/sam": Card("masks", _OURS, _SAM),
     "miniature/weights/control": Card("drawing along edges and regions", _OURS, _CONTROL),
     "stable-diffusion-v1-5/stable-diffusion-v1-5": Card(
@@ -167,7 +171,7 @@ def digest(checkpoint: str) -> str:
     if folder.parent.name == "snapshots":
         return hashlib.sha256(f"{checkpoint.partition('@')[0]}@{folder.name}".encode()).hexdigest()
     lines = [
-        f"{_file_digest(path)}  {path.relative_to(folder).as_posix()}" for path in _files(folder)
+        f"{file_digest(path)}  {path.relative_to(folder).as_posix()}" for path in _files(folder)
     ]
     return hashlib.sha256("\n".join(lines).encode()).hexdigest()
 
@@ -205,7 +209,7 @@ def verify(checkpoint: str, sha256: str | None = None) -> str:
         name = f"{checkpoint}/{path.relative_to(folder).as_posix()}"
         if not path.is_file():
             raise Unavailable(f"{name!r} is missing from the checkpoint; install again")
-        if (found := _file_digest(path)) != expected:
+        if (found := file_digest(path)) != expected:
             raise Unavailable(
                 f"{name!r} has SHA-256 {found[:12]}…, expected {expected[:12]}…; it is damaged "
                 "or was changed: install again, or list its new digest in SHA256SUMS"
@@ -217,35 +221,6 @@ def verify(checkpoint: str, sha256: str | None = None) -> str:
             f"{sha256[:12]}…; fetch it again, or pin the new digest in the profile"
         )
     return found
-
-
-def pull(checkpoint: str) -> Path:
-    """Fetch a hub checkpoint into the local hub cache, safetensors only.
-
-    Raises:
-        Unavailable: it is no hub id, there is no network, or the hub refuses.
-    """
-    folder = ROOT / Path(checkpoint).expanduser()
-    if folder.is_dir() or not is_hub_id(checkpoint):
-        return locate(checkpoint)
-    from huggingface_hub import snapshot_download
-    from huggingface_hub.errors import HfHubHTTPError, LocalEntryNotFoundError
-
-    repository, _, revision = checkpoint.partition("@")
-    try:
-        path = snapshot_download(
-            repository,
-            revision=revision or None,
-            allow_patterns=["*.json", "*.txt", "*.safetensors"],
-            # half-precision doubles, and whole models in one file beside the parts
-            ignore_patterns=["*.fp16.*", "*.non_ema.*", "v1-5-pruned*"],
-        )
-    except (HfHubHTTPError, LocalEntryNotFoundError, OSError) as error:
-        first = (str(error).strip().splitlines() or ["no reason given"])[0]
-        raise Unavailable(
-            f"checkpoint {checkpoint!r} could not be fetched: {first}; check the network and the id"
-        ) from error
-    return Path(path)
 
 
 def _package(checkpoint: str) -> metadata.Distribution:
@@ -291,7 +266,8 @@ def _listed(folder: Path) -> list[tuple[Path, str]]:
     return entries
 
 
-def _file_digest(path: Path) -> str:
+def file_digest(path: Path) -> str:
+    """SHA-256 of a file, 64 hex characters."""
     facts = path.stat()
     return _hash(path, facts.st_size, facts.st_mtime_ns)
 

@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 from safetensors.numpy import load_file, save_file
 
-from models import blip, clip, diffusion, owl, weights
+from models import blip, clip, diffusion, hub, owl, weights
 from models.device import place
 from models.errors import Unavailable
 
@@ -97,7 +97,7 @@ def test_listed_files_are_compared_with_their_sums(
 ) -> None:
     sums = copy.parent / "SHA256SUMS"
     monkeypatch.setattr(weights, "SUMS", sums)
-    good = weights._file_digest(copy / "config.json")
+    good = weights.file_digest(copy / "config.json")
     sums.write_text(f"{good}  clip/config.json\n{'0' * 64}  other/config.json\n")
     assert weights.verify(str(copy)) == weights.digest(str(copy))
     sums.write_text(f"{'0' * 64}  clip/config.json\n")
@@ -169,7 +169,7 @@ def test_a_checkpoint_that_is_not_here_says_how_to_get_it(checkpoint: str, says:
 
 
 def test_an_installed_package_is_a_checkpoint() -> None:
-    assert (weights.pull("package:rapidocr") / "rapidocr").is_dir()
+    assert (hub.pull("package:rapidocr") / "rapidocr").is_dir()
     both = {weights.verify(f"package:{name}") for name in ("rapidocr", "opencv-python-headless")}
     assert {len(digest) for digest in both} == {64}
     assert len(both) == 2
@@ -179,7 +179,7 @@ def test_an_installed_package_is_a_checkpoint() -> None:
 
 def test_pulling_without_a_network_says_so() -> None:
     with pytest.raises(Unavailable, match=r"could not be fetched: .*; check the network"):
-        weights.pull("nobody/nothing")
+        hub.pull("nobody/nothing")
 
 
 def test_a_device_that_is_not_here_is_refused() -> None:

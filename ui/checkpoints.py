@@ -74,13 +74,13 @@ def pull(
     name: Named = None, profile: ProfileOption = "miniature", as_json: JsonOption = False
 ) -> None:
     """Fetch checkpoints that are not here, and the planner's language model."""
-    from models import smollm, weights
+    from models import hub, smollm
 
     console = screen(json_wanted=as_json)
     fetched = []
     for checkpoint in [name] if name else _checkpoints(profile):
         console.print(f"{checkpoint} …", soft_wrap=True)
-        path = weights.pull(checkpoint)
+        path = hub.pull(checkpoint)
         console.print(f"  lies in {path}", soft_wrap=True)
         fetched.append({"checkpoint": checkpoint, "path": str(path)})
     if not name:
