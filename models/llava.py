@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 from transformers import LlavaForConditionalGeneration, LlavaProcessor
 
-from models import weights
+from models import llava_parts, weights
 from models.device import copies, network, processor
 from models.generation import Decoded, Said, decode, of_one_length
 from models.shelf import kept
@@ -17,20 +17,41 @@ from models.shelf import kept
 BATCH = 4
 CAPTION_TOKENS = 60
 ANSWER_TOKENS = 10
-DESCRIBE = "Describe the picture in one sentence."
-BRIEFLY = "Answer the question using a single word or phrase."  # as it was trained, LLaVA 1.5
+
+
+class Manner(NamedTuple):
+    """How a network was taught to be asked.
+
+    Attributes:
+        describe: what asks for a caption.
+        briefly: what follows a question, so that the answer is short.
+        yes_no: as they begin an answer.
+    """
+
+    describe: str
+    briefly: str
+    yes_no: tuple[str, str]
+
+
+PUBLIC = Manner(
+    "Describe the picture in one sentence.",
+    "\nAnswer the question using a single word or phrase.",  # LLaVA 1.5
+    ("Yes", "No"),
+)
+OURS = Manner("the picture shows", "", (" yes", " no"))  # few tokens; miniature/train/llava.py
 
 
 class Llava:
     """A loaded LLaVA; it describes and answers in the form that its chat template gives."""
 
-    def __init__(self, model: Any, processor: Any) -> None:
+    def __init__(self, model: Any, processor: Any, manner: Manner = PUBLIC) -> None:
         self._model = model
         self._processor = processor
+        self._manner = manner
 
     def captions(self, pictures: Sequence[NDArray[np.uint8]]) -> list[Said]:
         """Descriptions, each with the geometric mean of its tokens' probabilities."""
-        asked = [DESCRIBE] * len(pictures)
+        asked = [self._manner.describe] * len(pictures)
         found: list[Said] = [("", 0.0)] * len(pictures)
         for rows, made in self._each(pictures, asked, CAPTION_TOKENS):
             for index, said in zip(rows, made.each(), strict=True):
@@ -44,12 +65,12 @@ class Llava:
         yes_no: Sequence[bool],
     ) -> list[Said]:
         """Answers in lower case and their probabilities; arguments as those of `Blip.answers`."""
-        asked = [f"{question.strip()}\n{BRIEFLY}" for question in questions]
+        asked = [f"{question.strip()}{self._manner.briefly}" for question in questions]
         found: list[Said] = [("", 0.0)] * len(pictures)
         for rows, made in self._each(pictures, asked, ANSWER_TOKENS):
             for row, index in enumerate(rows):
                 if yes_no[index]:
-                    yes = made.likelier(row, ("Yes", "No"), self._processor.tokenizer)
+                    yes = made.likelier(row, self._manner.yes_no, self._processor.tokenizer)
                     found[index] = ("yes", yes) if yes >= 0.5 else ("no", 1 - yes)
                 else:
                     found[index] = made.texts[row].lower().rstrip(" ."), made.chance(row)
@@ -93,7 +114,9 @@ def load(checkpoint: str, device: str, dtype: str) -> Llava:
     Raises:
         Unavailable: it is missing, damaged, or of another class.
     """
-    weights.expect(checkpoint, "LlavaForConditionalGeneration")
+    folder = weights.expect(checkpoint, "LlavaForConditionalGeneration")
+    if llava_parts.is_in_parts(folder):
+        return Llava(*llava_parts.load(checkpoint, device, dtype), OURS)
     return Llava(
         network(LlavaForConditionalGeneration, checkpoint, device, dtype),
         processor(LlavaProcessor, checkpoint),

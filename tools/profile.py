@@ -57,10 +57,31 @@ def profile_names() -> list[str]:
 def load_profile(name_or_path: str | Path) -> Profile:
     """Read a profile by its name or from a YAML file.
 
+    A profile may say `extends: NAME`, of those that come with the installation: what it does not
+    say, and each tool that it does not name, are as in that one.
+
     Raises:
         InvalidInput: there is no such profile, or the file is not a valid one.
     """
     text = str(name_or_path)
+    path, content = _read(text)
+    if (base := content.pop("extends", None)) is not None:
+        if base not in profile_names():
+            raise InvalidInput(
+                f"profile {text!r} extends {base!r}; it can extend: {', '.join(profile_names())}"
+            )
+        under = load_profile(base)
+        own = content.get("tools", {})
+        tools = {**under.tools, **own} if isinstance(own, dict) else own
+        content = {**dict(under), "name": path.stem, **content, "tools": tools}
+    try:
+        return Profile.model_validate({"name": path.stem, **content})
+    except ValidationError as error:
+        raise InvalidInput(f"profile {text!r}: {explain(error)}") from error
+
+
+def _read(text: str) -> tuple[Path, dict[str, Any]]:
+    """Where a profile lies, and what its file says."""
     own = text.endswith((".yaml", ".yml"))
     path = Path(text) if own else FOLDER / f"{text}.yaml"
     if not (path.is_file() if own else text in profile_names()):
@@ -74,7 +95,4 @@ def load_profile(name_or_path: str | Path) -> Profile:
         raise InvalidInput(f"profile {text!r} cannot be read: {error}") from error
     if not isinstance(content, dict):
         raise InvalidInput(f"profile {text!r} holds no mapping; it needs the key 'tools'")
-    try:
-        return Profile.model_validate({"name": path.stem, **content})
-    except ValidationError as error:
-        raise InvalidInput(f"profile {text!r}: {explain(error)}") from error
+    return path, content

@@ -112,6 +112,35 @@ SUBJECTS = (
             ("caption scene graph right", "eyes:seen.caption.scene_graph"),
         ),
     ),
+    Subject(
+        "llava",
+        "Miniature LLaVA",
+        "`LlavaForConditionalGeneration` (Liu et al. 2023, arXiv:2304.08485) in parts: one linear "
+        "projection from the patches of `../clip` (its last two layers side by side), and a LoRA "
+        "adapter in PEFT's format, for SmolLM2-135M-Instruct (Ben Allal et al. 2025, "
+        "arXiv:2502.02737; Apache-2.0), which is fetched once as the planner's language model. "
+        "Captions go on from `the picture shows`, answers from the bare question.",
+        "python -m miniature.train.llava llava, from the projection of `../minigpt4`",
+        "train.jsonl",
+        (
+            ("answers right", "speakers:speakers.LLaVA.seen.vqa.accuracy"),
+            ("answers right, held-out pairs", "speakers:speakers.LLaVA.held out.vqa.accuracy"),
+            ("caption scene graph right", "speakers:speakers.LLaVA.seen.caption.scene_graph"),
+        ),
+    ),
+    Subject(
+        "minigpt4",
+        "Miniature in MiniGPT-4's form",
+        "As `../llava`, but the language model stays as it came: all that was trained is one "
+        "linear projection (Zhu et al. 2023, arXiv:2304.10592). It is there to be compared.",
+        "python -m miniature.train.llava minigpt4",
+        "train.jsonl",
+        (
+            ("answers right", "speakers:speakers.MiniGPT-4.seen.vqa.accuracy"),
+            ("answers right, held-out pairs", "speakers:speakers.MiniGPT-4.held out.vqa.accuracy"),
+            ("caption scene graph right", "speakers:speakers.MiniGPT-4.seen.caption.scene_graph"),
+        ),
+    ),
 )
 
 
