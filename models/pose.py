@@ -70,6 +70,7 @@ class Pose:
                 len(people), dtype=torch.long, device=values.device
             )
         output = self._model(pixel_values=values, **extra)
+        output.heatmaps = output.heatmaps.float()  # numpy has no bfloat16
         (found,) = self._processor.post_process_pose_estimation(output, boxes=corners)
         return [
             [

@@ -194,14 +194,14 @@ LOADS = [(name, checkpoint) for name, case in CASES.items() for checkpoint in ca
 
 
 @pytest.fixture(scope="module")
-def loaded(tiny: Path) -> Callable[[str, str], Tool[Any, Any]]:
-    def load(name: str, checkpoint: str) -> Tool[Any, Any]:
+def loaded(tiny: Path) -> Callable[..., Tool[Any, Any]]:
+    def load(name: str, checkpoint: str, dtype: str = "auto") -> Tool[Any, Any]:
         kind = discover()[name]
         parts = {part: str(tiny / PARTS[part]) for part in kind.needs}
         # an untrained detector is sure of nothing
         tool = kind({"threshold": 0.0} if "ground" in parts else {}, parts)
         packaged = checkpoint.startswith(PACKAGE)
-        tool.load(checkpoint if packaged else str(tiny / checkpoint), "cpu", "auto")
+        tool.load(checkpoint if packaged else str(tiny / checkpoint), "cpu", dtype)
         return tool
 
     return load
@@ -259,7 +259,7 @@ def test_a_tool_describes_itself_to_the_planner(name: str) -> None:
 
 @pytest.mark.parametrize(("name", "checkpoint"), LOADS)
 def test_a_batch_gives_what_its_items_give_alone(
-    name: str, checkpoint: str, loaded: Callable[[str, str], Tool[Any, Any]]
+    name: str, checkpoint: str, loaded: Callable[..., Tool[Any, Any]]
 ) -> None:
     tool = loaded(name, checkpoint)
     requests = [tool.parse(arguments) for arguments in CASES[name][1]]
@@ -274,6 +274,15 @@ def test_a_batch_gives_what_its_items_give_alone(
     assert tool.run([]) == []
 
 
+@pytest.mark.parametrize(
+    "name", [name for name, case in CASES.items() if PACKAGE not in case[0][0]]
+)
+def test_a_tool_runs_in_half_precision(name: str, loaded: Callable[..., Tool[Any, Any]]) -> None:
+    tool = loaded(name, CASES[name][0][0], "bfloat16")
+    (made,) = tool.run([tool.parse(CASES[name][1][0])])
+    assert isinstance(made, tool.output), made
+
+
 @pytest.mark.parametrize("name", CASES)
 def test_what_types_refuse_is_said_in_one_line(name: str) -> None:
     with pytest.raises(InvalidInput, match=f"^{name}: .*arguments: ") as caught:
@@ -281,7 +290,7 @@ def test_what_types_refuse_is_said_in_one_line(name: str) -> None:
     assert "\n" not in str(caught.value)
 
 
-def test_a_bad_item_spoils_only_itself(loaded: Callable[[str, str], Tool[Any, Any]]) -> None:
+def test_a_bad_item_spoils_only_itself(loaded: Callable[..., Tool[Any, Any]]) -> None:
     tool = loaded("classify", "clip")
     good = {"image": NOISE, "labels": ["dog", "cat"]}
     asked = [good, {**good, "labels": ["dog", "dog"]}, {**good, "box": [0, 0, 41, 9]}, good]
@@ -293,7 +302,7 @@ def test_a_bad_item_spoils_only_itself(loaded: Callable[[str, str], Tool[Any, An
 
 
 def test_generate_reports_each_step_and_shows_previews(
-    loaded: Callable[[str, str], Tool[Any, Any]],
+    loaded: Callable[..., Tool[Any, Any]],
 ) -> None:
     tool = loaded("generate", "diffusion-tiny")
     seen: list[tuple[int, int, Image | None]] = []
@@ -311,7 +320,7 @@ def test_generate_reports_each_step_and_shows_previews(
     assert {preview.size_wh for preview in previews} == {(64, 64)}
 
 
-def test_what_progress_raises_ends_the_run(loaded: Callable[[str, str], Tool[Any, Any]]) -> None:
+def test_what_progress_raises_ends_the_run(loaded: Callable[..., Tool[Any, Any]]) -> None:
     tool = loaded("generate", "diffusion-tiny")
 
     def stop(step: int, total: int, preview: Image | None) -> None:
@@ -328,7 +337,7 @@ def draws(tool: Tool[Any, Any], *arguments: dict[str, Any]) -> list[Any]:
 
 
 def test_picture_i_is_drawn_from_seed_plus_i(
-    loaded: Callable[[str, str], Tool[Any, Any]],
+    loaded: Callable[..., Tool[Any, Any]],
 ) -> None:
     tool = loaded("generate", "diffusion-tiny")
     three, last = draws(
@@ -362,7 +371,7 @@ def test_a_checkpoint_that_does_not_fit_makes_a_tool_unavailable(
 
 
 def test_a_vqa_checkpoint_writes_no_captions(
-    loaded: Callable[[str, str], Tool[Any, Any]],
+    loaded: Callable[..., Tool[Any, Any]],
 ) -> None:
     tool = loaded("caption", "blip-vqa")
     with pytest.raises(Unavailable, match="answers questions and writes no captions"):
