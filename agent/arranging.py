@@ -60,7 +60,7 @@ def groups_of(claims: Sequence[Claim]) -> list[Group]:
         if claim.kind not in ("exists", "count") or claim.count == 0:
             continue
         colour = claim.colour or colours.get(claim.subject)
-        name = f"{colour} {claim.subject}" if colour else claim.subject
+        name = words.coloured(claim.subject, colour)
         count = claim.count or (2 if claim.several else 1)
         side = sizes.get(claim.subject)
         found.append(Group(claim.subject, claim.colour, words.article(name), count, side))

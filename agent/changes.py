@@ -55,8 +55,7 @@ def _removed(match: re.Match[str]) -> list[Claim]:
     for part in re.split(r",| and ", match["thing"]):
         noun, colour = _thing(part)
         if noun and noun not in words.PRONOUNS and noun not in words.META_NOUNS:
-            name = f"{colour} {noun}" if colour else noun
-            text = f"there is no {name}"
+            text = f"there is no {words.coloured(noun, colour)}"
             found.append(Claim(kind="absent", text=text, subject=noun, colour=colour))
     return found
 

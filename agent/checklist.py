@@ -15,6 +15,8 @@ from agent.description import Description, Thing, read_descriptions
 from agent.requests import descriptions
 from tools.base import Record
 
+MIRRORED = {"left of": "right of", "right of": "left of", "above": "below", "below": "above"}
+"""How the other lies to the subject, by how the subject lies to the other."""
 Kind = Literal["exists", "absent", "count", "colour", "relation", "background", "size", "unchanged"]
 
 
@@ -39,6 +41,16 @@ class Claim(Record):
     than_before: bool = Field(
         default=False, description="whether a size is meant against that in the picture before"
     )
+
+    @property
+    def thing(self) -> str:
+        """The subject as it is told from others: `red apple`, or `apple`."""
+        return words.coloured(self.subject, self.colour)
+
+    @property
+    def other_thing(self) -> str:
+        """What the subject relates to, likewise; empty if to nothing."""
+        return words.coloured(self.other or "", self.other_colour)
 
     @property
     def compares(self) -> bool:
@@ -89,7 +101,7 @@ def _drop_doubtful(found: Description, prompt: str) -> None:
 def _thing_claims(thing: Thing, found: Description) -> list[Claim]:
     shared = _shares_noun(thing, found)
     apart = thing.colour if shared else None  # only a colour tells two apples apart
-    name = f"{apart} {thing.noun}" if apart else thing.noun
+    name = words.coloured(thing.noun, apart)
     count = thing.count
     if count is None and (thing.named > 1 or (found.only and thing.single)):
         count = thing.named
@@ -143,7 +155,7 @@ def _thing_claims(thing: Thing, found: Description) -> list[Claim]:
 def _relation(subject: Thing, side: str, other: Thing, found: Description) -> Claim:
     colours = [thing.colour if _shares_noun(thing, found) else None for thing in (subject, other)]
     names = [
-        f"{colour} {thing.noun}" if colour else thing.noun
+        words.coloured(thing.noun, colour)
         for colour, thing in zip(colours, (subject, other), strict=True)
     ]
     several = subject.many or (subject.count or 1) > 1
@@ -164,8 +176,8 @@ def _relation(subject: Thing, side: str, other: Thing, found: Description) -> Cl
 
 
 def _absent(thing: Thing) -> Claim:
-    name = f"{thing.colour} {thing.noun}" if thing.colour else thing.noun
-    return Claim(kind="absent", text=f"there is no {name}", subject=thing.noun, colour=thing.colour)
+    text = f"there is no {words.coloured(thing.noun, thing.colour)}"
+    return Claim(kind="absent", text=text, subject=thing.noun, colour=thing.colour)
 
 
 def _shares_noun(thing: Thing, found: Description) -> bool:

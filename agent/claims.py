@@ -9,6 +9,7 @@ from agent import words
 from agent.changes import compile_changes
 from agent.checklist import Claim, compile_checklist
 from agent.requests import DRAW_VERB, normalised
+from tools.errors import InvalidInput
 
 LEAD = re.compile(
     r"^(?:(?:now|and|also|again|ok|okay|so|then|please|but|actually|no|rather|as|the|a|just|all)"
@@ -48,6 +49,22 @@ def claims_in(
     if before and (followed := follow(request, before)):
         return followed
     return compile_changes(request) or compile_checklist(request, prompt)
+
+
+def one_claim(text: str) -> Claim:
+    """The one claim that some words make, such as "there are two dogs" or "no text".
+
+    Raises:
+        InvalidInput: they make none, or several.
+    """
+    found = [one for one in claims_in(text) or claims_in(f"draw {text}") if not one.compares]
+    if len(found) > 1:  # `the dog is red` says that there is one, too; the last is what was meant
+        told = [one for one in found if one.kind != "exists"]
+        found = told if len(told) == 1 else found
+    if len(found) != 1:
+        shown = "; ".join(one.text for one in found) or "none"
+        raise InvalidInput(f"{text!r} makes {len(found)} claims ({shown}); say one at a time")
+    return found[0]
 
 
 def follow(request: str, before: Sequence[Claim]) -> tuple[Claim, ...]:

@@ -12,7 +12,7 @@ from collections.abc import Sequence
 
 from agent.checklist import Claim
 from agent.database import Later
-from agent.naming import Names
+from agent.handles import Handles
 from agent.turnlog import TurnLog
 from agent.turns import Turn, Wishes
 from tools.errors import InvalidInput
@@ -45,7 +45,7 @@ LATER: tuple[Later, ...] = (
 )
 
 
-class Conversations(Names, TurnLog):
+class Conversations(Handles, TurnLog):
     """Conversations over a database that a subclass holds."""
 
     def conversation(self, owner: str = "") -> str:

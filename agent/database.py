@@ -17,7 +17,7 @@ from contextlib import AbstractContextManager
 from pathlib import Path
 from typing import Any, ClassVar
 
-from tools.errors import ToolError, Unavailable
+from tools.errors import InvalidInput, ToolError, Unavailable
 
 Sql = Callable[..., list[tuple[Any, ...]]]
 """A query and its arguments to its rows; none for one that only writes."""
@@ -154,3 +154,21 @@ def _full(root: Path) -> str:
         f"the disk that holds the picture store {root} is full; the new picture was not kept, "
         "all that was kept before is intact; free some space and ask again"
     )
+
+
+class Rows:
+    """What every part of the store stands on: one database, and whose conversations are in it."""
+
+    _database: Database
+
+    def owner(self, conversation: str) -> str:
+        """Whose a conversation is.
+
+        Raises:
+            InvalidInput: no such conversation.
+        """
+        rows = self._database.rows("SELECT owner FROM conversations WHERE id = ?", conversation)
+        if not rows:
+            raise InvalidInput(f"no conversation {conversation!r} in the store")
+        owner: str = rows[0][0]
+        return owner

@@ -15,8 +15,8 @@ import time
 from pathlib import Path
 
 from agent import embedded_format as language
+from agent.by_name import call_by_name
 from agent.embedded_plan import plan
-from agent.named import call_by_name
 from agent.plan import Plan
 from agent.planner import PlanRequest
 from agent.wording import held_to

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from pydantic import Field
 
 from agent import words
-from agent.checklist import Claim
+from agent.checklist import MIRRORED, Claim
 from tools.base import Record
 
 MORE_GUIDANCE = 1.5
@@ -33,7 +33,7 @@ def variants(
         guidance: as planned, or the tool's own; None if it is not known.
         claims: what the pictures must satisfy; the other wordings are made from these.
     """
-    absent = ", ".join(_named(claim.subject, claim.colour) for claim in claims if _absent(claim))
+    absent = ", ".join(claim.thing for claim in claims if claim.kind == "absent")
     avoid = negative_prompt or absent
     found = [
         Variant(
@@ -88,7 +88,7 @@ def worded(claims: Sequence[Claim], *, turned: bool = False) -> str:
         subject, other = (claim.subject, claim.colour), (str(claim.other), claim.other_colour)
         side = str(claim.relation)
         if turned:
-            subject, other, side = other, subject, _MIRRORED[side]
+            subject, other, side = other, subject, MIRRORED[side]
         place = f"to the {side}" if side in ("left of", "right of") else side
         parts.append(f"{things.get(subject, '')} {place} {things.get(other, '')}")
         said |= {subject, other}
@@ -104,22 +104,14 @@ def worded(claims: Sequence[Claim], *, turned: bool = False) -> str:
     return text
 
 
-_MIRRORED = {
-    "left of": "right of",
-    "right of": "left of",
-    "above": "below",
-    "below": "above",
-}
-
-
 def _things(claims: Sequence[Claim]) -> dict[tuple[str, str | None], str]:
     """Noun phrase of each thing claimed, by noun and the colour that tells it apart."""
-    coloured = {claim.subject: claim.colour for claim in claims if claim.kind == "colour"}
+    colours = {claim.subject: claim.colour for claim in claims if claim.kind == "colour"}
     found: dict[tuple[str, str | None], str] = {}
     for claim in claims:
         if claim.kind not in ("exists", "count"):
             continue
-        name = _named(claim.subject, claim.colour or coloured.get(claim.subject))
+        name = words.coloured(claim.subject, claim.colour or colours.get(claim.subject))
         if claim.count is not None and claim.count > 1:
             number = words.NUMBER_WORDS.get(claim.count, str(claim.count))
             phrase = f"{number} {words.plural(name)}"
@@ -127,11 +119,3 @@ def _things(claims: Sequence[Claim]) -> dict[tuple[str, str | None], str]:
             phrase = words.plural(name) if claim.several else words.article(name)
         found[claim.subject, claim.colour] = phrase
     return found
-
-
-def _named(noun: str, colour: str | None) -> str:
-    return f"{colour} {noun}" if colour else noun
-
-
-def _absent(claim: Claim) -> bool:
-    return claim.kind == "absent"

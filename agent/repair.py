@@ -14,7 +14,7 @@ from pydantic import Field, JsonValue
 
 from agent import words
 from agent.arranging import free_box, groups_of, laid_out
-from agent.checklist import Claim
+from agent.checklist import MIRRORED, Claim
 from agent.drawing import Candidate, Drawing
 from agent.state import Check
 from tools.base import Record
@@ -164,7 +164,7 @@ class _Mender:
         yield from self._edit(claim, f"add {phrase}")
 
     def _unwanted(self, claim: Claim) -> Iterator[Repair]:
-        what = _named(claim.subject, claim.colour)
+        what = claim.thing
         yield from self._remove(claim, what, self.boxes.get(claim.subject, []))
 
     def _miscounted(self, claim: Claim) -> Iterator[Repair]:
@@ -175,7 +175,7 @@ class _Mender:
             yield from self._missing(claim)
 
     def _miscoloured(self, claim: Claim) -> Iterator[Repair]:
-        what = _named(claim.subject, claim.colour)
+        what = claim.thing
         for box in self.boxes.get(claim.subject, [])[:1]:
             yield from self._fill(claim, box, words.article(what), "painted anew in its box")
         if "replace" in self.tools and self.boxes.get(claim.subject):
@@ -236,7 +236,7 @@ class _Mender:
         return Repair(arm=tool, tool=tool, input=arguments, claim=claim, why=f"{claim.text}: {why}")
 
     def _phrase(self, noun: str, colour: str | None) -> str:
-        return self.phrases.get((noun, colour)) or words.article(_named(noun, colour))
+        return self.phrases.get((noun, colour)) or words.article(words.coloured(noun, colour))
 
     def _taken(self) -> list[Box]:
         return [*self.taken, *(box for boxes in self.boxes.values() for box in boxes)]
@@ -244,15 +244,15 @@ class _Mender:
     def _sides(self, noun: str, colour: str | None) -> list[tuple[str, Box]]:
         """Where a missing thing must lie, by the relations claimed of it."""
         found: list[tuple[str, Box]] = []
-        mirrored = {"left of": "right of", "right of": "left of", "above": "below"}
         for claim in self.drawing.claims:
             if claim.kind != "relation" or claim.relation is None:
                 continue
             if (claim.subject, claim.colour) == (noun, colour):
                 found += [(claim.relation, box) for box in self.boxes.get(str(claim.other), [])]
             elif (claim.other, claim.other_colour) == (noun, colour):
-                side = mirrored.get(claim.relation, "above")
-                found += [(side, box) for box in self.boxes.get(claim.subject, [])]
+                found += [
+                    (MIRRORED[claim.relation], box) for box in self.boxes.get(claim.subject, [])
+                ]
         return found
 
 
@@ -283,7 +283,3 @@ def _widened(box: Box, size_wh: tuple[int, int]) -> Box:
         min(float(width), x1 + MARGIN),
         min(float(height), y1 + MARGIN),
     )
-
-
-def _named(noun: str, colour: str | None) -> str:
-    return f"{colour} {noun}" if colour else noun

@@ -112,10 +112,13 @@ def advice(missed: Sequence[Claim], tools: Collection[str]) -> list[Sentence]:
     """What a person could try for claims that are not met, as far as living tools go."""
     ways: dict[str, str] = {}  # one for each kind: the same words for each thing help nobody
     for claim in missed:
-        needs, way = _ADVICE.get(claim.kind, ((), ""))
+        kind = "resized" if claim.than_before else claim.kind
+        needs, way = _ADVICE.get(kind, ((), ""))
         if way and (not needs or any(tool in tools for tool in needs)):
-            said = way.format(name=_thing(claim), other=claim.other, it=claim.background)
-            ways.setdefault(claim.kind, said)
+            said = way.format(
+                name=claim.thing, other=claim.other, it=claim.background, size=claim.size
+            )
+            ways.setdefault(kind, said)
     told = list(ways.values())[:2] or ["another seed or a larger budget"]
     return [Sentence(text=f"You could try: {'; or '.join(told)}.")] if missed else []
 
@@ -145,10 +148,6 @@ def _bought(tries: Sequence[Try]) -> str:
     return f"Repairs: {'; '.join(parts)}."
 
 
-def _thing(claim: Claim) -> str:
-    return f"{claim.colour} {claim.subject}" if claim.colour else claim.subject
-
-
 _ADVICE: dict[str, tuple[tuple[str, ...], str]] = {
     "exists": (
         ("edit", "inpaint"),
@@ -160,6 +159,7 @@ _ADVICE: dict[str, tuple[tuple[str, ...], str]] = {
     "relation": (("layout",), 'a place for each: "a {name} on the left, a {other} on the right"'),
     "background": (("edit",), '"change the background to {it}"'),
     "size": (("edit",), '"make the {name} bigger" or "smaller"'),
+    "resized": (("replace",), '"replace the {name} with a {size} {name}"'),
     "unchanged": ((), '"undo that", and a smaller change'),
 }
 """Kind of claim to the tools that would serve, any of them, and what to ask for."""

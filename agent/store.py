@@ -24,9 +24,9 @@ from pydantic import Field, JsonValue
 
 from agent.conversing import LATER, Conversations
 from agent.conversing import SCHEMA as CONVERSATIONS
-from agent.counting import SCHEMA as COUNTS
-from agent.counting import Counts
 from agent.database import Database, Sql, Sqlite, mended
+from agent.experience import SCHEMA as EXPERIENCE
+from agent.experience import Experience
 from tools.base import Record
 from tools.errors import InvalidInput, Unavailable
 from tools.values import Image, load_image
@@ -79,7 +79,7 @@ def libraries() -> dict[str, str]:
     return found
 
 
-class Store(Conversations, Counts):
+class Store(Conversations, Experience):
     """Pictures, origins and conversations; safe across threads and processes."""
 
     def __init__(
@@ -103,7 +103,7 @@ class Store(Conversations, Counts):
             self._files.mkdir(parents=True, exist_ok=True)
             self._sweep()
         self._database = database or Sqlite(root / "store.sqlite")
-        self._database.extend(SCHEMA + CONVERSATIONS + COUNTS, LATER)
+        self._database.extend(SCHEMA + CONVERSATIONS + EXPERIENCE, LATER)
 
     def close(self) -> None:
         """Let go of the database."""

@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from pathlib import Path
 
-from agent.events import ANY_EVENT, Event, Preview, ProgressMade
+from agent.events import Event, Preview, ProgressMade
 
 
 class Trace:
@@ -28,9 +27,3 @@ class Trace:
             self.path.parent.mkdir(parents=True, exist_ok=True)
             with self.path.open("a", encoding="utf-8") as file:
                 file.write("\n".join(lines) + "\n")
-
-
-def read_trace(path: Path) -> Iterator[Event]:
-    """The events of a trace, oldest first; a last line cut short by a crash is left out."""
-    for line in path.read_text(encoding="utf-8").split("\n")[:-1]:
-        yield ANY_EVENT.validate_json(line)

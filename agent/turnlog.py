@@ -7,8 +7,8 @@ import time
 
 from pydantic import JsonValue
 
+from agent.database import Rows
 from agent.messages import Message
-from agent.rows import Rows
 from agent.turns import Turn
 
 

@@ -79,7 +79,7 @@ def phrases(claims: Sequence[Claim]) -> tuple[str, ...]:
 
 def questions(claim: Claim) -> tuple[str, ...]:
     """What is asked in words about one claim."""
-    thing = f"{claim.colour} {claim.subject}" if claim.colour else claim.subject
+    thing = claim.thing
     if claim.kind in ("exists", "absent"):
         return (f"is there {words.article(thing)}?",)
     if claim.kind == "count":
@@ -90,8 +90,7 @@ def questions(claim: Claim) -> tuple[str, ...]:
     if claim.kind == "size":
         return (f"is the {claim.subject} small or large?",)
     if claim.kind == "relation":
-        other = f"{claim.other_colour} {claim.other}" if claim.other_colour else str(claim.other)
-        return (_is_beside(thing, str(claim.relation), other),)
+        return (_is_beside(thing, str(claim.relation), claim.other_thing),)
     if words.colour(claim.background or ""):
         return ("what is the background color?",)
     return (f"is the background {words.article(claim.background or '')}?",)
@@ -135,7 +134,7 @@ def by_detector(claim: Claim, seen: Seen) -> Witness:
     if blind := _blind(claim, seen):
         return Witness(name=name, says="unsure", support=0.5, detail=blind)
     boxes = _of_colour(claim.subject, claim.colour, seen)
-    what = f"{claim.colour} {claim.subject}" if claim.colour else claim.subject
+    what = claim.thing
     best = max((found.score for found in boxes), default=0.0)
     if claim.kind == "colour":
         return _colour_by_crops(claim, seen)

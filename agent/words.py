@@ -201,6 +201,11 @@ def article(phrase: str) -> str:
     return f"{'an' if vowel else 'a'} {phrase}"
 
 
+def coloured(noun: str, colour: str | None) -> str:
+    """The noun with its colour before it, if it has one: `red apple`."""
+    return f"{colour} {noun}" if colour else noun
+
+
 def _singular(word: str) -> str:
     if word in IRREGULAR:
         return IRREGULAR[word]

@@ -49,9 +49,9 @@ def load(path: Path = FILE) -> list[Request]:
 
 def short(claim: Claim) -> str:
     """A claim as it is written beside the requests; sides are told from the left and from above."""
-    name = f"{claim.colour} {claim.subject}" if claim.colour else claim.subject
+    name = claim.thing
     if claim.kind == "relation":
-        other = f"{claim.other_colour} {claim.other}" if claim.other_colour else str(claim.other)
+        other = claim.other_thing
         if claim.relation in ("right of", "below"):
             side = "left of" if claim.relation == "right of" else "above"
             return f"relation: {other} {side} {name}"

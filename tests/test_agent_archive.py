@@ -11,9 +11,9 @@ from pathlib import Path
 import pytest
 
 from agent.archive import CONTENT, bring_in, export
+from agent.claims import one_claim
 from agent.comparing import compare
 from agent.store import Origin, Store
-from agent.wishing import claim
 from tests.agent_drawn import painted
 from tools.errors import InvalidInput
 
@@ -36,7 +36,7 @@ def talk(store: Store) -> str:
     store.name(talk, SECOND.id, turn)
     store.end_turn(talk, turn, "done", "Here.", '{"reply": "Here."}')
     store.strike(talk, "the box is red")
-    store.add_claim(talk, claim("no bar"))
+    store.add_claim(talk, one_claim("no bar"))
     return talk
 
 

@@ -15,12 +15,12 @@ from typing import Any
 import pytest
 
 from agent import loop
+from agent.claims import one_claim
 from agent.commands import command
 from agent.events import ApprovalAsked, Done, Event, PlanMade, ToolStarted
 from agent.plan import Call, Plan
 from agent.state import RunResult
 from agent.store import Store
-from agent.wishing import claim
 from tests.agent_drawn import Classify, Generate, Ground, HereToolbox, Scripted, Vqa, painted
 from tests.agent_hands import Edit
 from tools.errors import InvalidInput
@@ -146,7 +146,7 @@ async def test_a_branch_goes_its_own_way(store: Store) -> None:
 async def test_a_struck_claim_stays_away_and_an_added_one_is_checked(store: Store) -> None:
     talk = store.conversation()
     store.strike(talk, "the box is red")
-    store.add_claim(talk, claim("no bar"))
+    store.add_claim(talk, one_claim("no bar"))
     for _ in range(2):
         result = await run(store, "draw a red box", drawing(), talk)
         assert [one.text for one in result.checklist] == ["there is a box", "there is no bar"]
@@ -166,12 +166,12 @@ async def test_a_struck_claim_stays_away_and_an_added_one_is_checked(store: Stor
     ],
 )
 def test_words_make_one_claim(text: str, says: str) -> None:
-    assert claim(text).text == says
+    assert one_claim(text).text == says
 
 
 def test_words_that_make_no_claim_are_refused() -> None:
     with pytest.raises(InvalidInput, match="makes 0 claims"):
-        claim("and of the")
+        one_claim("and of the")
 
 
 async def test_a_follow_up_is_checked_against_what_came_before(store: Store) -> None:

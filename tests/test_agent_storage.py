@@ -12,10 +12,10 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from agent.claims import one_claim
 from agent.database import Sql
 from agent.storage import open_bucket, open_database, open_store
 from agent.store import Origin, Store
-from agent.wishing import claim
 from tests.storage_servers import PASSWORD, S3, Postgres
 from tools.errors import InvalidInput, ToolError, Unavailable
 from tools.values import Image
@@ -233,6 +233,6 @@ def test_wishes_of_an_older_store_keep_their_order(tmp_path: Path) -> None:
     store = Store(tmp_path)
     store.strike("old", "m")
     store.strike("old", "z")
-    store.add_claim("old", claim("no bar"))
+    store.add_claim("old", one_claim("no bar"))
     assert store.wishes("old").struck == ("a", "m", "z")
     assert Store(tmp_path).wishes(Store(tmp_path).branch("old")) == store.wishes("old")

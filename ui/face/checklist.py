@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import streamlit as st
 
+from agent.claims import one_claim
 from agent.state import Check
-from agent.wishing import claim
 from tools.errors import InvalidInput, ToolError
 from ui.face import rechecking
 from ui.face.engine import Engine
@@ -76,7 +76,7 @@ def _wishes(engine: Engine, talk: str) -> None:
             words = st.text_input("One more claim", placeholder="there are two dogs")
             if st.form_submit_button("Check this too") and words.strip():
                 try:
-                    engine.store.add_claim(talk, claim(words))
+                    engine.store.add_claim(talk, one_claim(words))
                 except InvalidInput as error:
                     st.error(str(error))
                 else:

@@ -1,4 +1,4 @@
-"""Named: a call of a tool by its name: one the embedded planner was never taught, or said alone."""
+"""By name: a call of a tool that a request names: one never taught, or nothing but its name."""
 
 from __future__ import annotations
 

@@ -1,16 +1,16 @@
-"""Naming: the part of the store that gives pictures their names in a conversation.
+"""Handles: the part of the store that gives pictures their names in a conversation.
 
 A picture is never forgotten: undo hides what a turn gave, redo shows it again.
 """
 
 from __future__ import annotations
 
-from agent.rows import Rows
+from agent.database import Rows
 from tools.errors import InvalidInput
 
 
-class Names(Rows):
-    """Handles such as img1, over a database that a subclass holds."""
+class Handles(Rows):
+    """Names such as img1, over a database that a subclass holds."""
 
     def name(self, conversation: str, identity: str, turn: int = 0) -> str:
         """Give a picture a handle in a conversation; one it has already is kept, and shown.

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from agent.named import call_by_name
+from agent.by_name import call_by_name
 from agent.planner import PlanRequest
 from tests.agent_drawn import HereToolbox
 from tools.base import Progress, Record, Text, Tool

@@ -1,12 +1,12 @@
-"""Counting: the part of the store that remembers what repairs were worth and how long work took."""
+"""Experience: what repairs were worth and how long work took, as the store remembers it."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 
+from agent.database import Rows
 from agent.drawing import Try
 from agent.rates import Rate
-from agent.rows import Rows
 from agent.timing import Timing
 
 SCHEMA = """
@@ -18,7 +18,7 @@ CREATE TABLE IF NOT EXISTS timings (
 """
 
 
-class Counts(Rows):
+class Experience(Rows):
     """Rates and timings by the weights they were seen with, in a database of a subclass."""
 
     def repair_rates(self, weights: Sequence[str]) -> dict[tuple[str, str], Rate]:
