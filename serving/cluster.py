@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import os
+import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from typing import Any
 
 from tools.errors import InvalidInput, Unavailable
 
@@ -27,7 +29,7 @@ def processes(*, cores: float) -> Iterator[None]:
         InvalidInput: Ray's own guard, the token between its processes, is switched off.
         Unavailable: Ray does not start.
     """
-    _prepare()
+    prepare()
     import ray
 
     _begin(int(cores + SPARE))
@@ -63,8 +65,8 @@ def local(*, cores: float, host: str = "127.0.0.1", port: int = 8000) -> Iterato
             serve.shutdown()  # type: ignore[no-untyped-call]
 
 
-def _prepare() -> None:
-    """See that the token between Ray's processes is there.
+def prepare() -> None:
+    """See that the token between Ray's processes is there, and that no dashboard is.
 
     Raises:
         InvalidInput: see `processes`.
@@ -74,24 +76,23 @@ def _prepare() -> None:
             "RAY_AUTH_MODE=disabled lets anyone who reaches this machine run code; unset it"
         )
     _token()
+    # What it imports would cost Ray half of the 15 s in which an agent of its must be up.
+    sys.modules.setdefault("ray.dashboard.optional_deps", None)  # type: ignore[arg-type]
 
 
 def _begin(cores: int) -> None:
-    """Start Ray.
+    """Start Ray, or join the cluster that RAY_ADDRESS names.
 
     Raises:
         Unavailable: it is not up within the seconds that Ray gives itself; no setting changes them.
     """
     import ray
 
+    where: dict[str, Any] = {}
+    if "RAY_ADDRESS" not in os.environ:  # "local": else a Ray of somebody else here is joined
+        where = {"address": "local", "num_cpus": cores, "object_store_memory": OBJECTS}
     try:
-        ray.init(
-            num_cpus=cores,
-            object_store_memory=OBJECTS,
-            include_dashboard=False,
-            log_to_driver=False,
-            configure_logging=False,
-        )
+        ray.init(include_dashboard=False, log_to_driver=False, configure_logging=False, **where)
     except Exception as error:  # Ray raises no narrower one here
         raise Unavailable(
             f"Ray did not start; if this machine is busy, try again when it is not: {error}"

@@ -33,7 +33,7 @@ class FrontReplica:
         """Connect to the tools; ready when every group has loaded what it can."""
         import ray
 
-        from agent import language
+        from agent import graph, language
         from serving import tracing
         from serving.front import Front
         from serving.pixels import Pixels
@@ -45,7 +45,8 @@ class FrontReplica:
         toolbox = await ServeToolbox.connect(profile, handles, pixels)
         limits = ServingConfig.of(profile).limits
         self._front = Front(Path(home), toolbox, language.planner(llm), limits)
-        self._front.jobs.recover()
+        graph.compiled()  # what it imports takes a second or more that no request shall wait for
+        await self._front.jobs.recover()
 
     def __serve_build_asgi_app__(self) -> FastAPI:
         from serving.app import build

@@ -158,6 +158,10 @@ class Quotas:
         places = self._limits.running + self._limits.waiting
         if self._inside[owner] >= places:
             raise TooMuch(f"{places} runs are under way or waiting; ask again later", 2.0)
+        self.take(owner)
+
+    def take(self, owner: str) -> None:
+        """Take a place for a run that was promised before, whether or not one is free."""
         self._inside[owner] += 1
 
     def inside(self, owner: str) -> int:

@@ -6,7 +6,8 @@ It does not know HTTP, nor where tools run.
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Mapping
+import contextlib
+from collections.abc import AsyncGenerator, Mapping
 from functools import lru_cache
 from pathlib import Path
 from typing import Any
@@ -154,20 +155,22 @@ class Front:
         seconds = min(request.budget_s, self.limits.run_seconds)
         return request.model_copy(update={"conversation": conversation, "budget_s": seconds})
 
-    async def _work(self, owner: str, text: str) -> AsyncIterator[Event]:
+    async def _work(self, owner: str, text: str) -> AsyncGenerator[Event, None]:
         """The events of a run; previews are left out, since nobody keeps them."""
         request = RunRequest.model_validate_json(text)
-        async for event in self.events(owner, request):
-            if event.type != "preview":
-                yield event
+        async with contextlib.aclosing(self.events(owner, request)) as events:
+            async for event in events:
+                if event.type != "preview":
+                    yield event
 
-    def events(self, owner: str, request: RunRequest) -> AsyncIterator[Event]:
+    async def events(self, owner: str, request: RunRequest) -> AsyncGenerator[Event, None]:
         """Carry out a run."""
-        store = self.store(owner)
+        store = await asyncio.to_thread(self.store, owner)
+        pictures = [await asyncio.to_thread(store.get, each) for each in request.pictures]
         planner = self._planner if request.draw is None else Given("generate", request.draw)
         run = loop.run(
             request.request,
-            [store.get(identity) for identity in request.pictures],
+            pictures,
             toolbox=self.toolbox,
             planner=planner,
             store=store,
@@ -176,4 +179,6 @@ class Front:
             loop=request.loop,
             conversation=request.conversation,
         )
-        return tracing.run(run)
+        async with contextlib.aclosing(tracing.run(run)) as events:
+            async for event in events:
+                yield event

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import base64
 import json
 import time
@@ -166,11 +167,12 @@ async def _request(front: Front, owner: str, asked: ChatRequest) -> RunRequest:
         if part.type == "image_url":
             if part.image_url is None:
                 raise InvalidInput("an image_url part needs image_url.url")
-            ids.append(front.upload(owner, await from_url(part.image_url.url, front.limits)))
+            image = await from_url(part.image_url.url, front.limits)
+            ids.append(await asyncio.to_thread(front.upload, owner, image))
     request = RunRequest(request=words, pictures=tuple(ids), seed=asked.seed)
     if asked.model != AGENT:
         raise InvalidInput(f"chat is answered by model {AGENT!r}; tools are at /v1/tools")
-    return front.admit(owner, request)
+    return await asyncio.to_thread(front.admit, owner, request)
 
 
 async def _result(front: Front, owner: str, request: RunRequest) -> RunResult:
@@ -179,13 +181,13 @@ async def _result(front: Front, owner: str, request: RunRequest) -> RunResult:
     Raises:
         InvalidInput, Unavailable: it failed.
     """
-    job = front.jobs.begin(owner, request.model_dump_json())
+    job = await front.jobs.begin(owner, request.model_dump_json())
     last: dict[str, Any] = {}
     try:
         async for _, event in front.jobs.events(owner, job.id):
             last = json.loads(event)
     finally:
-        front.jobs.cancel(owner, job.id)  # a client that hung up wants nothing any more
+        await front.jobs.cancel(owner, job.id)  # a client that hung up wants nothing any more
     return _ended(last)
 
 
@@ -212,7 +214,7 @@ def _head(model: str, kind: str) -> dict[str, Any]:
 async def _chunks(front: Front, owner: str, request: RunRequest, model: str) -> AsyncIterator[str]:
     """The reply as chunks; before it, what happens goes along as `sightloop` beside them."""
     head = _head(model, "chat.completion.chunk")
-    job = front.jobs.begin(owner, request.model_dump_json())
+    job = await front.jobs.begin(owner, request.model_dump_json())
 
     def chunk(delta: dict[str, Any], end: str | None = None, **more: Any) -> str:
         choice = {"index": 0, "delta": delta, "finish_reason": end}
@@ -226,7 +228,7 @@ async def _chunks(front: Front, owner: str, request: RunRequest, model: str) -> 
             if last["type"] not in ("done", "error"):
                 yield chunk({}, sightloop={"type": last["type"]})
     finally:
-        front.jobs.cancel(owner, job.id)
+        await front.jobs.cancel(owner, job.id)
     try:
         yield chunk({"content": _text(_ended(last))})
         yield chunk({}, "stop")

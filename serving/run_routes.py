@@ -53,7 +53,7 @@ def add(app: FastAPI, front: Front) -> None:
     async def begin(owner: Owner, wanted: RunRequest) -> Accepted:
         """Take a run on; it goes on whether or not somebody watches."""
         request = await asyncio.to_thread(front.admit, owner, wanted)
-        job = front.jobs.begin(owner, request.model_dump_json())
+        job = await front.jobs.begin(owner, request.model_dump_json())
         assert request.conversation is not None
         where = f"/v1/runs/{job.id}/events"
         return Accepted(id=job.id, conversation=request.conversation, events=where)
@@ -61,12 +61,13 @@ def add(app: FastAPI, front: Front) -> None:
     @app.get("/v1/runs/{identity}")
     async def state(owner: Owner, identity: str) -> Job:
         """How far a run is."""
-        return _job(front, owner, identity)
+        return await _job(front, owner, identity)
 
     @app.post("/v1/runs/{identity}/cancel")
     async def cancel(owner: Owner, identity: str) -> Job:
         """Stop a run; what was drawn by then is kept."""
-        return front.jobs.cancel(owner, _job(front, owner, identity).id)
+        job = await _job(front, owner, identity)
+        return await front.jobs.cancel(owner, job.id)
 
     @app.get("/v1/runs/{identity}/events", response_class=StreamingResponse, responses=STREAM)
     async def events(
@@ -75,27 +76,27 @@ def add(app: FastAPI, front: Front) -> None:
         last_event_id: Annotated[str, Header(pattern=r"^\d{1,9}$")] = "0",
     ) -> StreamingResponse:
         """Server-sent events, from the one after `Last-Event-ID` to the end of the run."""
-        job = _job(front, owner, identity)
+        job = await _job(front, owner, identity)
         stream = _lines(front, owner, job.id, int(last_event_id))
         return StreamingResponse(stream, media_type="text/event-stream")
 
     @app.post("/v1/conversations", status_code=201)
     async def converse(owner: Owner) -> ConversationCard:
         """Begin a conversation."""
-        return _conversation(front, owner, front.store(owner).conversation())
+        return await asyncio.to_thread(_conversation, front, owner, None)
 
     @app.get("/v1/conversations/{identity}")
     async def conversation(owner: Owner, identity: str) -> ConversationCard:
         """What was said in a conversation, and its pictures."""
         try:
-            return _conversation(front, owner, identity)
+            return await asyncio.to_thread(_conversation, front, owner, identity)
         except InvalidInput as error:
             raise NotFound(f"no conversation {identity[:64]!r}") from error
 
 
-def _job(front: Front, owner: str, identity: str) -> Job:
+async def _job(front: Front, owner: str, identity: str) -> Job:
     try:
-        return front.jobs.get(owner, identity)
+        return await front.jobs.get(owner, identity)
     except InvalidInput as error:
         raise NotFound(str(error)) from error
 
@@ -105,8 +106,10 @@ async def _lines(front: Front, owner: str, identity: str, after: int) -> AsyncIt
         yield f"id: {number}\nevent: {json.loads(event)['type']}\ndata: {event}\n\n"
 
 
-def _conversation(front: Front, owner: str, identity: str) -> ConversationCard:
+def _conversation(front: Front, owner: str, known: str | None) -> ConversationCard:
+    """A conversation's card; of a new one where none is known."""
     store = front.store(owner)
+    identity = known or store.conversation()
     handles = store.handles(identity)
     said = tuple(Said(role=each.role, text=each.text) for each in store.history(identity))
     return ConversationCard(id=identity, messages=said, pictures=handles)

@@ -72,7 +72,7 @@ def call(tool: str) -> Iterator[None]:
         yield
 
 
-async def run(events: AsyncIterator[Event]) -> AsyncIterator[Event]:
+async def run(events: AsyncIterator[Event]) -> AsyncGenerator[Event, None]:
     """The events of a run as they are, in a span with one for each call of its plan."""
     span = _tracer.start_span("run")
     inside = trace.set_span_in_context(span)

@@ -8,9 +8,10 @@ import signal
 import sqlite3
 import subprocess
 import sys
-from collections.abc import AsyncIterator
+from collections.abc import AsyncGenerator
 from pathlib import Path
 
+import httpx
 import pytest
 from starlette.testclient import TestClient
 
@@ -38,7 +39,7 @@ fronts.BEAT_S = jobs.BEAT_S = 0.1
 from tests.test_serving_fronts import front, slowly
 
 async def main():
-    begun = front(Path(sys.argv[1])).begin("ann", "forever")
+    begun = await front(Path(sys.argv[1])).begin("ann", "forever")
     await asyncio.sleep(0.5)
     print(begun.id, flush=True)
     await asyncio.sleep(60)
@@ -47,14 +48,14 @@ asyncio.run(main())
 """
 
 
-async def slowly(owner: str, request: str) -> AsyncIterator[Event]:
+async def slowly(owner: str, request: str) -> AsyncGenerator[Event, None]:
     """A run of many steps; `forever` is one that does not end by itself."""
     for number in range(10**6 if request == "forever" else STEPS):
         yield PlanMade(calls=(), reply=f"{number}")
         await asyncio.sleep(0.02)
 
 
-async def shortly(owner: str, request: str) -> AsyncIterator[Event]:
+async def shortly(owner: str, request: str) -> AsyncGenerator[Event, None]:
     """A run that has ended as soon as it begins."""
     yield PlanMade(calls=(), reply="again")
 
@@ -80,8 +81,8 @@ async def read(door: Jobs, job: jobs.Job) -> list[int]:
 @pytest.mark.usefixtures("postgres", "quick")
 async def test_any_front_tells_the_events_of_a_run_while_they_come(tmp_path: Path) -> None:
     one, other = front(tmp_path), front(tmp_path)
-    other.recover()
-    job = one.begin("ann", "draw")
+    await other.recover()
+    job = await one.begin("ann", "draw")
     numbers = [await read(other, job), await read(one, job)]
     assert numbers == [list(range(1, STEPS + 1))] * 2
     assert job.id not in other._tasks
@@ -92,19 +93,19 @@ async def test_any_front_tells_the_events_of_a_run_while_they_come(tmp_path: Pat
 @pytest.mark.usefixtures("postgres", "quick")
 async def test_any_front_can_cancel_a_run(tmp_path: Path) -> None:
     one, other = front(tmp_path), front(tmp_path)
-    job, *busy, waits = (one.begin("ann", "forever") for _ in range(5))
+    job, *busy, waits = [await one.begin("ann", "forever") for _ in range(5)]
     await asyncio.sleep(0.2)
     reader = asyncio.create_task(read(one, waits))
     await asyncio.sleep(0.1)
     for each in (waits, job):
-        other.cancel("ann", each.id)
-    assert other.get("ann", waits.id).state == "cancelled"
+        await other.cancel("ann", each.id)
+    assert (await other.get("ann", waits.id)).state == "cancelled"
     assert await reader == [1]  # woken, although its own front had nothing to say
     numbers = await read(one, job)
-    assert one.get("ann", job.id).state == "cancelled"
+    assert (await one.get("ann", job.id)).state == "cancelled"
     await asyncio.sleep(0.5)
     assert one._tasks.keys() == {each.id for each in busy}  # it found out, and wrote no more
-    assert one.get("ann", waits.id).state == "cancelled"
+    assert (await one.get("ann", waits.id)).state == "cancelled"
     assert await read(other, job) == numbers
     await one.close()
     await other.close()
@@ -118,32 +119,34 @@ async def test_a_run_whose_front_was_killed_is_begun_again_by_another(tmp_path: 
     assert child.stdout is not None
     identity = (await asyncio.to_thread(child.stdout.readline)).strip()
     other = front(tmp_path, shortly)
-    other.recover()
+    await other.recover()
     await asyncio.sleep(2.5)
-    assert other.get("ann", identity).state == "running"  # its front is alive
+    assert (await other.get("ann", identity)).state == "running"  # its front is alive
     os.kill(child.pid, signal.SIGKILL)
     child.wait()
     for _ in range(200):
         await asyncio.sleep(0.1)
-        if other.get("ann", identity).state in jobs.ENDED:
+        if (await other.get("ann", identity)).state in jobs.ENDED:
             break
-    assert await read(other, other.get("ann", identity)) == [1]
+    read_before = 3  # a reader that comes back has numbers of the first try
+    told = [number async for number, _ in other.events("ann", identity, read_before)]
+    assert told == [jobs.SECOND + 1]
     await other.close()
 
 
 @pytest.mark.usefixtures("quick")
 async def test_a_run_outlives_a_restart_of_the_database(postgres: Postgres, tmp_path: Path) -> None:
     one = front(tmp_path, slowly)
-    job = one.begin("ann", "draw")
+    job = await one.begin("ann", "draw")
     await asyncio.sleep(0.2)
     postgres.stop()
     await asyncio.sleep(0.3)
     postgres.start()
     for _ in range(200):
         await asyncio.sleep(0.1)
-        if one.get("ann", job.id).state in jobs.ENDED:
+        if (await one.get("ann", job.id)).state in jobs.ENDED:
             break
-    assert await read(one, job) == list(range(1, STEPS + 1))
+    assert (await read(one, job))[-1] % jobs.SECOND == STEPS  # begun again if it was noticed
     await one.close()
 
 
@@ -171,6 +174,52 @@ def test_a_picture_given_to_one_door_is_handed_out_at_another(
     assert other.get(picture).status_code == 200
 
 
+@pytest.mark.usefixtures("quick")
+async def test_a_run_that_the_database_failed_is_begun_again(tmp_path: Path) -> None:
+    one = front(tmp_path)
+    job = await one.begin("ann", "draw")
+    assert (await anext(one.events("ann", job.id)))[0] == 1
+    other = sqlite3.connect(tmp_path / "jobs.sqlite", isolation_level=None)
+    other.execute("ALTER TABLE jobs RENAME TO away")
+    while job.id in one._tasks:
+        await asyncio.sleep(0.01)
+    other.execute("ALTER TABLE away RENAME TO jobs")
+    assert (await read(one, job))[-1] == jobs.SECOND + STEPS
+    await one.close()
+    other.close()
+
+
+@pytest.mark.usefixtures("quick")
+async def test_all_runs_of_a_front_that_died_go_on_even_where_there_are_fewer_places_now(
+    tmp_path: Path,
+) -> None:
+    limits = Limits.model_validate({})
+    many = limits.running + limits.waiting + 1
+    one = front(tmp_path, shortly)
+    row = "INSERT INTO jobs VALUES (?, 'ann', 'draw', 'waiting', 1.0, 0, 'dead')"
+    for number in range(many):
+        Sqlite(tmp_path / "jobs.sqlite").rows(row, f"{number}")
+    await one.recover()
+    for number in range(many):
+        assert await read(one, await one.get("ann", f"{number}")) == [1]
+    await one.close()
+
+
+async def test_doors_answer_while_the_database_of_the_jobs_hangs(tmp_path: Path) -> None:
+    doors = build(Front(tmp_path, HereToolbox(Vqa), Scripted(), Limits.model_validate({})))
+    hangs = sqlite3.connect(tmp_path / "jobs.sqlite", isolation_level=None)
+    transport = httpx.ASGITransport(doors)
+    async with httpx.AsyncClient(transport=transport, base_url="http://127.0.0.1:8000") as client:
+        hangs.execute("BEGIN IMMEDIATE")
+        run = asyncio.create_task(client.post("/v1/runs", json={"request": "a red box"}))
+        for _ in range(100):
+            assert (await client.get("/healthz")).status_code == 200
+        assert not run.done()
+        hangs.execute("COMMIT")
+        assert (await run).status_code == 202
+    hangs.close()
+
+
 async def test_jobs_of_an_earlier_version_go_on_at_once(tmp_path: Path) -> None:
     database = sqlite3.connect(tmp_path / "jobs.sqlite")
     database.executescript(
@@ -182,8 +231,8 @@ async def test_jobs_of_an_earlier_version_go_on_at_once(tmp_path: Path) -> None:
     database.commit()
     database.close()
     door = front(tmp_path, shortly)
-    door.recover()
-    assert await read(door, door.get("ann", "once")) == [1]
-    assert door.get("ann", "twice").state == "failed"
+    await door.recover()
+    assert await read(door, (await door.get("ann", "once"))) == [jobs.SECOND + 1]
+    assert (await door.get("ann", "twice")).state == "failed"
     again = Sqlite(tmp_path / "jobs.sqlite").rows("SELECT starts FROM jobs ORDER BY id")
     assert again == [(2,), (2,)]
