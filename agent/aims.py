@@ -52,8 +52,7 @@ def aims(
         if draws(toolbox.tool(call.tool)):
             claims = _of_drawing(call, request if alone else "", before)
         elif call.tool in WORDED:
-            asked = compile_changes(request) if alone else ()
-            claims = asked or compile_changes(worded(call.tool, call.input))
+            claims = _of_change(call, request if alone else "", before)
         found[call.id] = wishes.amend(claims) if claims else ()
     return found
 
@@ -64,6 +63,20 @@ def worded(tool: str, arguments: Mapping[str, JsonValue]) -> str:
         return WORDED[tool].format_map(arguments)
     except KeyError:
         return ""
+
+
+def _of_change(call: Call, request: str, before: tuple[Claim, ...]) -> tuple[Claim, ...]:
+    """What is asked of the person's words; the call's own count only where those say nothing."""
+    own = compile_changes(worded(call.tool, call.input))
+    if asked := compile_changes(request):
+        return asked
+    followed = follow(request, before) if before else ()
+    if not followed:
+        return own
+    grounds = [{one.background for one in claims} for claims in (before, followed)]
+    if grounds[0] != grounds[1]:  # then nearly every pixel is another
+        return followed
+    return (*followed, *(claim for claim in own if claim.compares))
 
 
 def _of_drawing(call: Call, request: str, before: tuple[Claim, ...]) -> tuple[Claim, ...]:

@@ -191,8 +191,9 @@ def _ground(about: str, given: Mapping[str, JsonValue], output: Mapping[str, Jso
 
 def _score(about: str, given: Mapping[str, JsonValue], output: Mapping[str, JsonValue]) -> str:
     score = output.get("score")
-    shown = f"{score:.2f}" if isinstance(score, float) else str(score)
-    return f'"{_short(given.get("text"))}" fits {about} with a score of {shown} from 0 to 1.'
+    return (
+        f'"{_short(given.get("text"))}" fits {about} with a score of {_rounded(score)} from 0 to 1.'
+    )
 
 
 def _classify(about: str, given: Mapping[str, JsonValue], output: Mapping[str, JsonValue]) -> str:
@@ -225,7 +226,7 @@ def _ocr(about: str, given: Mapping[str, JsonValue], output: Mapping[str, JsonVa
 def _retrieve(about: str, given: Mapping[str, JsonValue], output: Mapping[str, JsonValue]) -> str:
     held = output.get("matches")
     found = [one for one in held if isinstance(one, dict)] if isinstance(held, list) else []
-    shown = [f"{_short(one.get('path'))} ({one.get('score')})" for one in found[:5]]
+    shown = [f"{_short(one.get('path'))} ({_rounded(one.get('score'))})" for one in found[:5]]
     sought = given.get("query")
     what = f'"{_short(sought)}"' if sought else f"pictures like {about}"
     return f"Found for {what}: {', '.join(shown) if shown else 'nothing'}."
@@ -258,6 +259,10 @@ READERS = {
 
 def _certainty(sure: JsonValue) -> str:
     return f" ({sure:.0%} sure)" if isinstance(sure, float) else ""
+
+
+def _rounded(score: JsonValue) -> str:
+    return f"{score:.2f}" if isinstance(score, float) else str(score)
 
 
 def _place(box: Mapping[str, JsonValue]) -> str:

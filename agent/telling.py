@@ -62,5 +62,6 @@ async def _pictures(
         image = await run.keeper.hand_over(one.image, run.board.records[one.call].tool)
         images.append(image)
         checks += one.checks
-        said += picture_sentences(image.handle, one.checks, prompt, drawing.tool, drawing.call)
+        if one.checks or drawing.tool not in READERS:  # else its reader tells all there is
+            said += picture_sentences(image.handle, one.checks, prompt, drawing.tool, drawing.call)
     return said

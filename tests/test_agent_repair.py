@@ -391,6 +391,22 @@ async def test_the_same_again_is_what_the_picture_was_last_without_what_was_undo
     }
 
 
+async def test_a_follow_up_is_checked_by_its_own_words_not_by_the_planners(store: Store) -> None:
+    tools = HereToolbox(Generate, Ground, Vqa, Classify, Edit)
+    draw = Call(id="c1", tool="generate", input={"prompt": "a red box", "seed": 4})
+    await run(store, "draw a red box", tools, draw)
+    (talk,) = store.conversations()
+    wrong = Call(id="c1", tool="edit", input={"image": "img1", "instruction": "make the box blue"})
+    events = await run(store, "the same on a blue background", tools, wrong, talk=talk)
+    result = result_of(events)
+    assert [claim.text for claim in result.checklist] == [
+        "there is a box",
+        "the box is red",
+        "the background is blue",
+    ]
+    assert result.stopped != "passed"
+
+
 def test_a_batch_costs_a_fixed_part_and_one_a_picture() -> None:
     timing = Timing()
     assert timing.of(3) == 0

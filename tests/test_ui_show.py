@@ -22,6 +22,7 @@ PICTURE = Image.from_pixels(np.full((32, 64, 3), 200, np.uint8))
         ({"images": ["f" * 64, "e" * 64], "seeds": [1, 2]}, "2 images"),
         ({"images": ["f" * 64], "seeds": [1]}, "1 image"),
         ({"boxes": []}, "0 boxes"),
+        ({"matches": [{"path": "a.png", "score": 0.27, "image": "f" * 64}]}, "a.png 0.27"),
         ({"scores": [0.912]}, "score 0.91"),
         ({"image": "f" * 64, "outside_change": 0.0, "inside_change": 0.2, "moved": []}, "1 image"),
         ({"answer": "yes", "confidence": 1.0, "guess": "yes"}, "answer yes, confidence 1.00"),

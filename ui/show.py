@@ -116,6 +116,8 @@ def record(item: Mapping[str, Any]) -> str:
         return plain(item)
     words = []
     for value in item.values():
+        if _is_id(value):
+            continue
         if isinstance(value, list):
             words.append("at " + ", ".join(f"{number:.0f}" for number in value))
         else:
@@ -130,13 +132,17 @@ def plain(value: Any, longest: int = LONG) -> str:
     if is_mask(value):
         return f"mask, {Mask.from_rle(value).pixels.mean():.0%} of the picture"
     if isinstance(value, str):
-        text = f"{value[:8]}…" if len(value) == ID and value.isalnum() else value
+        text = f"{value[:8]}…" if _is_id(value) else value
     else:
         text = json.dumps(value, ensure_ascii=False)
     if len(text) <= longest:
         return text
     # of a path the end tells most
     return f"…{text[1 - longest :]}" if text.startswith("/") else f"{text[: longest - 1]}…"
+
+
+def _is_id(value: Any) -> bool:
+    return isinstance(value, str) and len(value) == ID and value.isalnum()
 
 
 def arguments(values: Mapping[str, Any]) -> str:
