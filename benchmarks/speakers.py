@@ -1,6 +1,6 @@
 """Speakers: captions and answers by BLIP, by LLaVA and in MiniGPT-4's form, side by side.
 
-    python -m benchmarks.speakers --count 100
+    python -m benchmarks.speakers --count 40
 
 The scenes and questions are those of `benchmarks.eyes`: of the test split, scenes with a pair that
 training never saw counted apart.
@@ -21,7 +21,7 @@ from tools.toolbox import LocalToolbox
 TOOLS = ("vqa", "caption")
 NAMES = {"BLIP": "miniature", "LLaVA": "llava", "MiniGPT-4": "minigpt4"}  # profiles
 BENCH = Bench(
-    full="--count 100",
+    full="--count 40",
     quick="--count 4",
     seeds="scenes of the test split in order; questions from seed 2",
     higher=("speakers.*.*.vqa.accuracy", "speakers.*.*.caption.scene_graph"),
@@ -56,7 +56,7 @@ def body(found: dict[str, Any]) -> str:
 def main() -> None:
     """Command line."""
     parser = argparse.ArgumentParser(description="What speaks of pictures, compared.")
-    parser.add_argument("--count", type=int, default=100, help="scenes of each sort")
+    parser.add_argument("--count", type=int, default=40, help="scenes of each sort")
     count = parser.parse_args().count
     found = {}
     for name, profile in NAMES.items():

@@ -2,12 +2,13 @@
 
 A folder in parts holds config.json, the projection, and, if the language model was trained too,
 a LoRA adapter in PEFT's format. The language model is SmolLM2 (`models/smollm.py`), the image tower
-that of the CLIP folder which the configuration names.
+that of the CLIP folder which config.json names, with the digest that it had.
 """
 
 from __future__ import annotations
 
 import json
+import tempfile
 from pathlib import Path
 from typing import Any
 
@@ -51,15 +52,32 @@ def language_model(checkpoint: str, dtype: torch.dtype) -> tuple[Any, Any]:
     Raises:
         Unavailable: its file is not here and cannot be fetched, or cannot be read.
     """
-    file = smollm.pull()
     with loading(checkpoint):
-        network = AutoModelForCausalLM.from_pretrained(
-            file.parent,
-            gguf_file=file.name,
-            dtype=dtype,
-            quantization_config=GgufConfig(dequantize=True),
-        )
-        return network, AutoTokenizer.from_pretrained(file.parent, gguf_file=file.name)
+        folder = _opened(smollm.pull())
+        network = AutoModelForCausalLM.from_pretrained(folder, dtype=dtype)
+        return network, AutoTokenizer.from_pretrained(folder)
+
+
+def _opened(file: Path) -> Path:
+    """A transformers folder of a GGUF file, written at the first time: 270 MB.
+
+    To read and dequantise the file takes half a minute, to read the folder a second.
+    """
+    folder = smollm.folder() / file.stem
+    if not folder.is_dir():
+        smollm.folder().mkdir(parents=True, exist_ok=True)
+        with tempfile.TemporaryDirectory(dir=smollm.folder()) as scratch:
+            whole = Path(scratch) / file.stem
+            network = AutoModelForCausalLM.from_pretrained(
+                file.parent,
+                gguf_file=file.name,
+                dtype=torch.float16,
+                quantization_config=GgufConfig(dequantize=True),
+            )
+            network.save_pretrained(whole)
+            AutoTokenizer.from_pretrained(file.parent, gguf_file=file.name).save_pretrained(whole)
+            whole.rename(folder)  # at once, so that a second process never sees half of it
+    return folder
 
 
 def joined(language: Any, tower: Any, tokenizer: Any) -> Any:

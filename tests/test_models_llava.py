@@ -17,8 +17,10 @@ from miniature.train import llava as recipe
 from miniature.train.blip import packed
 from miniature.train.data import scenes
 from miniature.train.shown import shown
-from miniature.world.scene import draw
-from models import llava, llava_parts, weights
+from miniature.world.scene import draw, sample
+from miniature.world.splits import FIRST_SEED
+from miniature.world.vocabulary import BACKGROUNDS
+from models import llava, llava_parts, smollm, speakers, weights
 from models.errors import Unavailable
 from tests.tiny_hub import tokenizer
 
@@ -77,12 +79,12 @@ def test_what_was_trained_is_what_a_folder_gives_back(pupil: recipe.Pupil, tmp_p
     own = recipe.Pupil(
         copy.deepcopy(pupil.language), pupil.tokenizer, pupil.model.model.vision_tower
     )
-    lora = own.adapted()
+    own.adapt()
     with torch.no_grad():
         for name, value in own.language.named_parameters():
             if "lora_B" in name:
                 value.normal_(0, 0.02)
-    recipe.save(own, tmp_path, lora)
+    recipe.save(own, tmp_path)
     assert llava_parts.is_in_parts(tmp_path)
     again = llava_parts.taught(
         tmp_path, copy.deepcopy(pupil.language), own.model.model.vision_tower, pupil.tokenizer
@@ -103,8 +105,23 @@ def test_what_was_trained_is_what_a_folder_gives_back(pupil: recipe.Pupil, tmp_p
 def test_other_eyes_than_those_it_was_trained_with_are_refused(
     pupil: recipe.Pupil, tmp_path: Path
 ) -> None:
-    recipe.save(pupil, tmp_path, None)
+    recipe.save(pupil, tmp_path)
     config = json.loads((tmp_path / "config.json").read_text())
     (tmp_path / "config.json").write_text(json.dumps({**config, "vision_tower_sha256": "0"}))
     with pytest.raises(Unavailable, match="trained with other eyes"):
         llava.load(str(tmp_path), "cpu", "float32")
+
+
+@pytest.mark.parametrize("name", ["llava", "minigpt4"])
+def test_the_shipped_ones_describe_and_answer(name: str) -> None:
+    if smollm.present() is None:
+        pytest.skip("the language model is not on this machine")
+    network = speakers.load(f"miniature/weights/{name}", "cpu", "float32")
+    pictures = [draw(sample(FIRST_SEED["test"] + i)) for i in range(2)]
+    captions = network.captions(pictures)
+    assert all("background" in text for text, _ in captions)
+    questions = ["is there a dog?", "what is the background color?"]
+    (known, _), (colour, chance) = network.answers(pictures, questions, [True, False])
+    assert known in ("yes", "no")
+    assert colour in BACKGROUNDS
+    assert 0 < chance <= 1

@@ -39,9 +39,10 @@ from miniature.train.run import WEIGHTS, arguments, fit
 from miniature.train.shown import Shown, shown
 from miniature.world.language import describe
 from miniature.world.scene import Scene
+from miniature.world.splits import FIRST_SEED
 from models import smollm, weights
 from models.llava import OURS
-from models.llava_parts import PROJECTION, joined, language_model
+from models.llava_parts import LAYERS, PROJECTION, joined, language_model
 
 FIRST = 350_000_000  # seed
 BATCH = 2  # pictures a step
@@ -60,6 +61,7 @@ class Pupil:
 
     Attributes:
         language: the language model, which the network shares.
+        lora: how it is adapted, if it is.
         model: the network.
         image: the token that stands for a patch.
         patches: of a picture.
@@ -67,6 +69,7 @@ class Pupil:
 
     def __init__(self, language: Any, tokenizer: Any, tower: Any) -> None:
         self.language, self.tokenizer = language, tokenizer
+        self.lora: LoraConfig | None = None
         self.model = joined(language, tower, tokenizer).requires_grad_(False)
         self.projection: nn.Linear = self.model.model.multi_modal_projector.requires_grad_(True)
         self.image: int = self.model.config.image_token_id
@@ -80,12 +83,13 @@ class Pupil:
         layers = self.model.config.vision_feature_layer
         return torch.cat([hidden[layer][:, 1:] for layer in layers], -1)
 
-    def adapted(self) -> LoraConfig:
+    def adapt(self) -> None:
         """Let the language model learn too, by low-rank updates of all its layers."""
-        lora = LoraConfig(r=RANK, lora_alpha=ALPHA, target_modules=MODULES, task_type="CAUSAL_LM")
-        self.language = get_peft_model(self.language, lora)
-        lora.base_model_name_or_path = smollm.FILE  # PEFT's own word for it is a path of ours
-        return lora
+        self.lora = LoraConfig(
+            r=RANK, lora_alpha=ALPHA, target_modules=MODULES, task_type="CAUSAL_LM"
+        )
+        self.language = get_peft_model(self.language, self.lora)
+        self.lora.base_model_name_or_path = smollm.FILE  # PEFT's own word for it is a path of ours
 
     def ids(self, text: str) -> list[int]:
         """Tokens of a text."""
@@ -179,30 +183,31 @@ def patch_words(pupil: Pupil, batch: list[Scene], seen: Shown) -> Tensor:
     return meant + grounds[:, None] * (names == len(NAMES))[..., None]
 
 
-def save(pupil: Pupil, folder: Path, lora: LoraConfig | None) -> None:
+def save(pupil: Pupil, folder: Path) -> None:
     """Write what was trained, in float16, and the configuration with whose eyes it has."""
     folder.mkdir(parents=True, exist_ok=True)
     half = {name: value.half() for name, value in pupil.projection.state_dict().items()}
     save_file(half, folder / PROJECTION)
     config = {
-        **pupil.model.config.to_dict(),
         "architectures": ["LlavaForConditionalGeneration"],
+        "language_model": smollm.FILE,
         "vision_tower": TOWER,
         "vision_tower_sha256": weights.file_digest(WEIGHTS / "clip" / "model.safetensors"),
+        "vision_feature_layer": LAYERS,
     }
     (folder / "config.json").write_text(json.dumps(config, indent=2) + "\n")
-    if lora is not None:
-        lora.save_pretrained(str(folder))
+    if pupil.lora is not None:
+        pupil.lora.save_pretrained(str(folder))
         learnt = get_peft_model_state_dict(pupil.language).items()
         half = {name: value.half() for name, value in learnt}
         save_file(half, folder / LEARNT)
 
 
-def train(pupil: Pupil, folder: Path, lora: LoraConfig | None, options: argparse.Namespace) -> None:
+def train(pupil: Pupil, folder: Path, options: argparse.Namespace) -> None:
     """Teach whatever of the network is not frozen."""
 
     def loss(step: int) -> dict[str, Tensor]:
-        first = FIRST + (options.seed * 1_000_000 + step) * BATCH
+        first = (FIRST + (options.seed * 1_000_000 + step) * BATCH) % FIRST_SEED["judge"]
         rng = np.random.default_rng(first)
         batch = scenes(first, BATCH, composed=bool(rng.random() < 0.5))
         seen = shown(batch, rng)
@@ -215,7 +220,7 @@ def train(pupil: Pupil, folder: Path, lora: LoraConfig | None, options: argparse
     fit(
         pupil.model.parameters(),
         loss,
-        lambda: save(pupil, folder, lora),
+        lambda: save(pupil, folder),
         options=options,
         log=folder / "train.jsonl",
         batch=BATCH,
@@ -232,7 +237,8 @@ def main() -> None:
         language, tokenizer = language_model(name, torch.float32)
         tower = CLIPVisionModel.from_pretrained(WEIGHTS / "clip", dtype=torch.float32)
         pupil = Pupil(language.to(options.device), tokenizer, tower.to(options.device))
-        lora = pupil.adapted() if name == "llava" else None
+        if name == "llava":
+            pupil.adapt()
         before = [one for one in (folder, options.out / "minigpt4") if (one / PROJECTION).is_file()]
         if before:
             pupil.projection.load_state_dict(load_file(before[0] / PROJECTION))
@@ -240,7 +246,7 @@ def main() -> None:
             begin(pupil)
         if (folder / LEARNT).is_file():
             set_peft_model_state_dict(pupil.language, load_file(folder / LEARNT))
-        train(pupil, folder, lora, options)
+        train(pupil, folder, options)
 
 
 if __name__ == "__main__":
