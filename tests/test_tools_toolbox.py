@@ -194,6 +194,8 @@ def test_each_tool_is_in_a_shipped_profile() -> None:
     [
         ("tools: [", "cannot be read"),
         ("a, b", "holds no mapping"),
+        ("extends: nothing", "extends 'nothing'; it can extend: llava, miniature"),
+        ("extends: miniature\ntools: [score]", "tools: Input should be a valid dictionary"),
         ("tools: {score: {checkpoint: x, dtyp: auto}}", "tools.score.dtyp: Extra inputs"),
         ("tools: {score: {checkpoint: x, device: gpu}}", "tools.score.device"),
         ("tools: {scor: {checkpoint: x}}", "names tool 'scor'; there are: caption, classify"),
@@ -209,9 +211,18 @@ def test_a_wrong_profile_is_refused_in_one_line(text: str, says: str, tmp_path: 
         assert "\n" not in str(caught.value)
 
 
+def test_a_profile_is_as_the_one_that_it_extends_but_for_what_it_says(tmp_path: Path) -> None:
+    path = tmp_path / "own.yaml"
+    path.write_text("extends: miniature\ntools: {vqa: {checkpoint: x}}")
+    own, miniature = load_profile(path), load_profile("miniature")
+    assert (own.name, own.description) == ("own", miniature.description)
+    assert own.tools.pop("vqa") == ToolProfile(checkpoint="x")
+    assert own.tools.items() < miniature.tools.items()
+
+
 @pytest.mark.parametrize("name", ["minature", "../profiles/miniature", "", "none.yaml"])
 def test_an_unknown_profile_is_answered_with_those_there_are(name: str) -> None:
-    with pytest.raises(InvalidInput, match="there are: miniature, sd15"):
+    with pytest.raises(InvalidInput, match="there are: llava, miniature, minigpt4, sd15"):
         load_profile(name)
 
 
