@@ -33,7 +33,7 @@ def first_shot(run: Run, call: Call, claims: Sequence[Claim]) -> Call:
     if asked or call.needs() or size_wh is None:
         return call
     things = things_in(claims)
-    reason = rates.layout_first(things, run.learnt)
+    reason = rates.layout_first(things, run.learnt, run.toolbox.checkpoint_digest("generate"))
     given = laid_out(call.input, claims, size_wh, run.order.seed) if reason else None
     if given is None:
         return call

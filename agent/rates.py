@@ -65,6 +65,13 @@ def shipped() -> dict[Arm, Rate]:
     return {(one["arm"], one["kind"]): Rate.model_validate(one["rate"]) for one in held}
 
 
+def measured_with() -> str:
+    """Digest of what `generate` drew with when the shipped rates were measured, if they were."""
+    if not SHIPPED.is_file():
+        return ""
+    return str(json.loads(SHIPPED.read_text(encoding="utf-8"))["weights"])
+
+
 def mean(arm: str, kind: str, learnt: Mapping[Arm, Rate]) -> float:
     """Checks that one picture of a repair mends on average, 0..1."""
     return min(1.0, _expected(_joined(learnt.get((arm, kind), Rate()), _given((arm, kind)))))
@@ -75,21 +82,27 @@ def crowd(things: int) -> str:
     return "1 thing" if things <= 1 else "several things"
 
 
-def layout_first(things: int, learnt: Mapping[Arm, Rate]) -> str:
+def layout_first(things: int, learnt: Mapping[Arm, Rate], weights: str) -> str:
     """Why a picture of so many things is better begun by a layout; empty if it is not.
 
-    Chances are of all that was seen. What they cost is compared as it was measured side by
-    side, on one machine.
+    Chances are of all that was seen with these weights. What they cost is compared as it was
+    measured side by side, on one machine, if it was; else as it was counted here.
+
+    Args:
+        things: that the picture must show.
+        learnt: counted in the store, over all runs.
+        weights: digest of what `generate` draws with. Another network than the one that the
+            shipped rates were measured with may draw several things well, or place them badly.
     """
     kind = crowd(things)
-    given = [_given((arm, kind)) for arm in (AT_ONCE, PLACED)]
-    at_once, placed = (
-        _joined(learnt.get((arm, kind), Rate()), rate)
-        for arm, rate in zip((AT_ONCE, PLACED), given, strict=True)
-    )
-    if not all(rate.tries and rate.seconds for rate in given) or not placed.gained:
+    seen = [learnt.get((arm, kind), Rate()) for arm in (AT_ONCE, PLACED)]
+    ours = weights == measured_with()
+    given = [_given((arm, kind)) if ours else Rate() for arm in (AT_ONCE, PLACED)]
+    cost = given if ours else seen
+    at_once, placed = (_joined(*pair) for pair in zip(seen, given, strict=True))
+    if not all(rate.tries and rate.seconds for rate in cost) or not placed.gained:
         return ""
-    slower = (given[1].seconds / given[1].tries) / (given[0].seconds / given[0].tries)
+    slower = (cost[1].seconds / cost[1].tries) / (cost[0].seconds / cost[0].tries)
     if placed.gained / placed.tries <= at_once.gained / at_once.tries * slower:
         return ""
     return (

@@ -9,9 +9,12 @@ from __future__ import annotations
 
 import argparse
 import asyncio
+import tempfile
 import time
 from collections import defaultdict
 from collections.abc import Callable, Iterator, Sequence
+from dataclasses import replace
+from pathlib import Path
 from typing import Any, TypeVar
 
 import numpy as np
@@ -21,8 +24,9 @@ from benchmarks import fitting, report
 from benchmarks.bench import Bench
 from benchmarks.detection import Answer, average_precision
 from benchmarks.graph import matches, parse
+from benchmarks.hub_size import SIZES, save_sam
 from miniature.world.language import questions
-from miniature.world.scene import Scene, boxes, draw, masks, sample
+from miniature.world.scene import CANVAS, Scene, boxes, draw, masks, sample
 from miniature.world.splits import FIRST_SEED
 from miniature.world.vocabulary import COLOURS, OBJECTS
 from tools.base import Record
@@ -30,11 +34,14 @@ from tools.caption import CaptionInput, CaptionOutput
 from tools.classify import NONE, ClassifyInput, ClassifyOutput
 from tools.errors import InvalidInput
 from tools.ground import GroundInput, GroundOutput
+from tools.profile import load_profile
 from tools.segment import SegmentInput, SegmentOutput
-from tools.toolbox import Toolbox
+from tools.toolbox import LocalToolbox, Toolbox
 from tools.values import Image
 from tools.vqa import UNSURE, VqaInput, VqaOutput
 
+VIT_B = replace(SIZES["hub"], sam=(768, 12, 12, 3072), sam_global=(2, 5, 8, 11))
+FINDER = "{ground: miniature/weights/owl}"
 BATCH = 32  # requests handed over at once
 ABSENT = 3  # phrases asked of each scene whose object is not there
 FLOOR = 0.01  # threshold below which no box counts towards average precision
@@ -282,20 +289,33 @@ async def segment(toolbox: Toolbox, chosen: Sequence[Scene]) -> dict[str, Any]:
     }
 
 
-async def second_click(toolbox: Toolbox, chosen: Sequence[Scene]) -> float:
-    """Median time of a second click on a picture, as a share of the first's."""
+async def second_click(toolbox: Toolbox, chosen: Sequence[Scene], side: int = CANVAS) -> float:
+    """Median time of a second click on a picture, `side` px wide, as a share of the first's."""
     shares = []
     for scene in chosen:
         spent = []
         for place in ((1.5, 1.5), (64.5, 64.5)):
             # a picture that no other request has shown: one pixel is its own
-            fresh = Image.from_pixels(_marked(draw(scene)))
+            fresh = Image.from_pixels(_marked(draw(scene, side)))
             request = SegmentInput(image=fresh, points=(place,))
             begun = time.perf_counter()
             await ask(toolbox, "segment", [request], SegmentOutput)
             spent.append(time.perf_counter() - begun)
         shares.append(spent[1] / spent[0])
     return float(np.median(shares))
+
+
+async def public_click(chosen: Sequence[Scene]) -> float:
+    """As `second_click`, of a network as large as SAM ViT-B, untrained, on pictures of its size."""
+    with tempfile.TemporaryDirectory() as name:
+        save_sam(Path(name) / "sam", VIT_B)
+        profile = Path(name) / "public.yaml"
+        profile.write_text(
+            f"extends: miniature\ntools: {{segment: {{checkpoint: {name}/sam, parts: {FINDER}}}}}"
+        )
+        toolbox = LocalToolbox(load_profile(profile))
+        await second_click(toolbox, chosen[:1], VIT_B.sam_side)  # loads it
+        return await second_click(toolbox, chosen[1:4], VIT_B.sam_side)
 
 
 def _marked(pixels: NDArray[np.uint8]) -> NDArray[np.uint8]:
@@ -321,6 +341,8 @@ async def measure(toolbox: Toolbox, count: int, which: Sequence[str]) -> dict[st
         for name, figure in FIGURES.items():
             if name in which:
                 found[key][name] = await figure(toolbox, mixed)
+    if "segment" in which:
+        found["public_size"] = {"second_click_time": await public_click(mixed)}
     return found
 
 
@@ -340,14 +362,17 @@ def rows(found: dict[str, Any]) -> Iterator[tuple[str, str, str]]:
 
 def body(found: dict[str, Any]) -> str:
     """The figures as markdown."""
-    return report.table(("figure", "seen pairs", "held-out pairs"), list(rows(found)))
+    made = report.table(("figure", "seen pairs", "held-out pairs"), list(rows(found)))
+    if "public_size" not in found:
+        return made
+    share = report.percent(found["public_size"]["second_click_time"])
+    return (
+        f"{made}\n\nA second click on a network as large as SAM ViT-B takes {share} of the first."
+    )
 
 
 def main() -> None:
     """Command line."""
-    from tools.profile import load_profile
-    from tools.toolbox import LocalToolbox
-
     tools = ("classify", *FIGURES)
     parser = argparse.ArgumentParser(description="How well the tools that look see.")
     parser.add_argument("--profile", default="miniature")

@@ -158,13 +158,15 @@ def main() -> None:
     arguments = parser.parse_args()
     toolbox = LocalToolbox(load_profile(arguments.profile))
     rates = asyncio.run(measure(prompts(arguments.each), toolbox))
+    weights = toolbox.checkpoint_digest("generate")
     toolbox.close()
     command = f"python -m benchmarks.repair --each {arguments.each}"
     held: list[dict[str, Any]] = [
         {"arm": arm, "kind": kind, "rate": rate.model_dump()}
         for (arm, kind), rate in sorted(rates.items())
     ]
-    SHIPPED.write_text(json.dumps({"command": command, "rates": held}, indent=1) + "\n")
+    measured = {"command": command, "weights": weights, "rates": held}
+    SHIPPED.write_text(json.dumps(measured, indent=1) + "\n")
     print(body(rates))
     report.write(
         "repair", "First shots and repairs: gained and spent", command, {"rates": held}, body(rates)

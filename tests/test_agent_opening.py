@@ -13,6 +13,8 @@ from agent.plan import Call, Plan
 from agent.store import Store
 from tests.agent_drawn import Classify, Generate, Ground, HereToolbox, Scripted, Vqa
 from tests.agent_hands import Layout
+from tools.profile import load_profile
+from tools.toolbox import LocalToolbox
 
 REQUEST = "a red box to the left of a blue bar"
 
@@ -82,11 +84,18 @@ async def test_each_first_shot_is_counted(tools: HereToolbox, tmp_path: Path) ->
     store.close()
 
 
+def test_rates_of_the_miniature_stand_for_no_other_network() -> None:
+    toolbox = LocalToolbox(load_profile("miniature"))
+    assert toolbox.checkpoint_digest("generate") == rates.measured_with(), "measure repairs again"
+    assert rates.layout_first(2, {}, rates.measured_with())
+    assert not rates.layout_first(2, {}, "digest of another")
+
+
 def test_drawn_at_once_where_that_is_as_likely() -> None:
     learnt = {
         (arm, "several things"): rates.Rate(tries=1000, gained=900, seconds=1000)
         for arm in (rates.AT_ONCE, rates.PLACED)
     }
-    assert not rates.layout_first(2, learnt)
+    assert not rates.layout_first(2, learnt, rates.measured_with())
     assert rates.crowd(1) == "1 thing"
     assert rates.crowd(7) == rates.crowd(2) == "several things"
