@@ -16,7 +16,12 @@ ASK_FOR_A_PICTURE = "That needs a picture and none is here yet: please add one a
 
 
 def picture_sentences(
-    handle: str, checks: Sequence[Check], prompt: str | None, tool: str, call: str
+    handle: str,
+    checks: Sequence[Check],
+    prompt: str | None,
+    tool: str,
+    call: str,
+    size_wh: tuple[int, int],
 ) -> list[Sentence]:
     """What one picture meets, what it does not, and what is not certain.
 
@@ -24,9 +29,11 @@ def picture_sentences(
         prompt: what it was drawn from, if from words.
         tool: what made it.
         call: id of the call that did.
+        size_wh: px.
     """
     if not checks:
-        made = f' is drawn from "{_short(prompt)}"' if prompt else f" was made by {tool}"
+        size = f"{size_wh[0]}×{size_wh[1]} pixels"
+        made = f' is drawn from "{_short(prompt)}"' if prompt else f" was made by {tool}, {size}"
         return [
             Sentence(
                 text=f"{handle}{made}; nothing in the request could be checked on it.",

@@ -63,5 +63,7 @@ async def _pictures(
         images.append(image)
         checks += one.checks
         if one.checks or drawing.tool not in READERS:  # else its reader tells all there is
-            said += picture_sentences(image.handle, one.checks, prompt, drawing.tool, drawing.call)
+            size_wh = run.keeper.picture(one.image).size_wh
+            how = (prompt, drawing.tool, drawing.call, size_wh)
+            said += picture_sentences(image.handle, one.checks, *how)
     return said
