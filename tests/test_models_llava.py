@@ -11,6 +11,7 @@ import numpy as np
 import pytest
 import torch
 import transformers
+from numpy.typing import NDArray
 from transformers import CLIPVisionModel
 
 from miniature.train import llava as recipe
@@ -112,16 +113,25 @@ def test_other_eyes_than_those_it_was_trained_with_are_refused(
         llava.load(str(tmp_path), "cpu", "float32")
 
 
-@pytest.mark.parametrize("name", ["llava", "minigpt4"])
-def test_the_shipped_ones_describe_and_answer(name: str) -> None:
+@pytest.fixture
+def pictures() -> list[NDArray[np.uint8]]:
     if smollm.present() is None:
         pytest.skip("the language model is not on this machine")
-    network = speakers.load(f"miniature/weights/{name}", "cpu", "float32")
-    pictures = [draw(sample(FIRST_SEED["test"] + i)) for i in range(2)]
-    captions = network.captions(pictures)
-    assert all("background" in text for text, _ in captions)
+    return [draw(sample(FIRST_SEED["test"] + i)) for i in range(2)]
+
+
+def test_the_shipped_llava_describes_and_answers(pictures: list[NDArray[np.uint8]]) -> None:
+    network = speakers.load("miniature/weights/llava", "cpu", "float32")
+    assert all("background" in text for text, _ in network.captions(pictures))
     questions = ["is there a dog?", "what is the background color?"]
     (known, _), (colour, chance) = network.answers(pictures, questions, [True, False])
     assert known in ("yes", "no")
     assert colour in BACKGROUNDS
     assert 0 < chance <= 1
+
+
+def test_the_shipped_minigpt4_answers(pictures: list[NDArray[np.uint8]]) -> None:
+    network = speakers.load("miniature/weights/minigpt4", "cpu", "float32")
+    (known, chance), _ = network.answers(pictures, ["is there a dog?"] * 2, [True, True])
+    assert known in ("yes", "no")
+    assert 0.5 <= chance <= 1

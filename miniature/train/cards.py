@@ -119,8 +119,9 @@ SUBJECTS = (
         "projection from the patches of `../clip` (its last two layers side by side), and a LoRA "
         "adapter in PEFT's format, for SmolLM2-135M-Instruct (Ben Allal et al. 2025, "
         "arXiv:2502.02737; Apache-2.0), which is fetched once as the planner's language model. "
-        "Captions go on from `the picture shows`, answers from the bare question.",
-        "python -m miniature.train.llava llava, from the projection of `../minigpt4`",
+        "Captions go on from `the picture shows`, answers from the bare question. The projection "
+        "began as that of `../minigpt4`. Far from done: it was shown 614 pictures.",
+        "python -m miniature.train.llava llava --minutes 22, on a shared core",
         "train.jsonl",
         (
             ("answers right", "speakers:speakers.LLaVA.seen.vqa.accuracy"),
@@ -133,7 +134,7 @@ SUBJECTS = (
         "Miniature in MiniGPT-4's form",
         "As `../llava`, but the language model stays as it came: all that was trained is one "
         "linear projection (Zhu et al. 2023, arXiv:2304.10592). It is there to be compared.",
-        "python -m miniature.train.llava minigpt4",
+        "python -m miniature.train.llava minigpt4 --minutes 8, on a shared core",
         "train.jsonl",
         (
             ("answers right", "speakers:speakers.MiniGPT-4.seen.vqa.accuracy"),
