@@ -20,11 +20,13 @@ from agent.patterns import (
     NOTHING_ELSE,
     ONLY,
     OTHER_BACKGROUND,
+    PARTLY,
     PLACES,
     RELATIONS,
     RESETS,
     SCENERY,
     SIDES,
+    STYLES,
     TOKEN,
     Side,
 )
@@ -46,6 +48,10 @@ class Thing:
     """Named with `a` or `an`, which `only` turns into exactly one."""
     bare: bool = False
     """Named without article, number or colour: perhaps no thing at all."""
+    held: bool = False
+    """Named as worn, held or had by another: what is said next is of that one."""
+    setting: bool = False
+    """Bare and after `in`, `on` or `at`: a time, a medium or a place, as in `on Mars`."""
     place: Side | None = None
     size: str | None = None
 
@@ -65,7 +71,15 @@ def read_descriptions(sentences: Iterable[str]) -> Description:
     """Read sentences about one picture; later ones may refer to things of earlier ones."""
     found = Description()
     for sentence in sentences:
-        _Reader(found, _without_background(sentence, found)).read()
+        plain = PARTLY.sub(" ", STYLES.sub(" , ", sentence))
+        _Reader(found, _without_background(plain, found)).read()
+    if not all(thing.bare for thing in found.things):  # else the style is that of a telegram
+        found.things = [thing for thing in found.things if not thing.setting]
+        found.relations = [
+            relation
+            for relation in found.relations
+            if not (relation[0].setting or relation[2].setting)
+        ]
     _relate_places(found)
     return found
 
@@ -113,6 +127,7 @@ class _Reader:
         self.inverted: tuple[Side, Thing] | None = None
         self.subject: Thing | None = None  # of the last relation
         self.place: Side | None = None
+        self.before = ""  # the word before the noun phrase that is read
         self.waiting: list[NounPhrase] = []  # `a red and` in `a red and a green apple`
 
     def read(self) -> None:
@@ -153,11 +168,12 @@ class _Reader:
             return False
         before = self.tokens[self.at - 1] if self.at else ""
         phrase, self.at = read
+        self.before = before
         if phrase.pronoun:
             self._refer(self._antecedent())
         elif not phrase.noun:
             self._elided(phrase, before)
-        elif phrase.noun.split()[-1] in words.META_NOUNS:
+        elif _means_no_thing(phrase):
             self.relating = None
         else:
             for early in self.waiting:
@@ -174,7 +190,7 @@ class _Reader:
             self.joint = "," if word == "," and not self.joint else word
             self.clause = [] if word != "with" else self.clause
             self.relating = None
-        if word in RESETS:
+        if word in RESETS or word in words.SETTLED:
             self.negative = False
         if word == "not":
             self.denied = True
@@ -193,6 +209,8 @@ class _Reader:
         thing = self._known(phrase) if definite or told_more else None
         if thing is None:
             thing = self._new(phrase)
+            thing.held = self.before in words.HOLDING
+            thing.setting = thing.bare and self.before in words.SETTLED
         if self.joint and not self.relating:
             self.clause = []
         self.clause.append((thing, definite))
@@ -299,7 +317,10 @@ class _Reader:
         """What a predicate speaks of: the definite thing that opens the clause, or the last."""
         before = self.tokens[self.at - 1] if self.at else ""
         first, definite = self.clause[0]
-        return first if definite and before in ("is", "are", "be") else self.clause[-1][0]
+        if definite and before in ("is", "are", "be"):
+            return first
+        last = self.clause[-1][0]
+        return next((thing for thing, _ in reversed(self.clause) if not thing.held), last)
 
     def _anchor(self, side: Side) -> None:
         """`to its left`: relates the last thing to the one before it, or opens a clause."""
@@ -356,6 +377,13 @@ class _Reader:
             if self.last is not None and phrase.colours:
                 phrase.noun = self.last.noun
                 self._thing(phrase)
+
+
+def _means_no_thing(phrase: NounPhrase) -> bool:
+    """Whether a noun phrase names the picture, its style or its light."""
+    last = phrase.noun.split()[-1]
+    bare = not (phrase.determiner or phrase.colours or phrase.count or phrase.many)
+    return last in words.META_NOUNS or (bare and last in words.MEDIA)
 
 
 def _first(

@@ -73,8 +73,20 @@ BACKGROUNDS = tuple(
 )
 OTHER_BACKGROUND = re.compile(rf"(?:the )?{_BACK} (?:\w+ )?not (?:be )?(?:\w+ )?(?:{_COLOUR})\b")
 SCENERY = re.compile(
-    rf"(?:(?:on|in|at|by|against|under) )+(?:(?:a|an|the) )?(?:(?!of\b)[a-z]+ )?"
+    rf"(?<!covered )\b(?:(?:on|in|at|by|against|under) )+(?:(?:a|an|the) )?(?:(?!of\b)[a-z]+ )?"
     rf"({'|'.join(sorted(words.SCENERY))})(?: (?:{_BACK}|scene))?"
     r"(?= ?(?:$|,|and\b|with\b|please\b|but\b))"
+)
+STYLES = re.compile(
+    r"\b(?:in )?(?:the )?style of [^,]*|\b(?:inspired|drawn|painted) by [^,]*|\btrending on \w+"
+    r"|\b(?:shallow )?depth of field\b|\bfilm noir\b|\bstill life\b|\bblack and white(?= ?(?:$|,))"
+)
+PARTLY = re.compile(
+    r"\b(?:one|two|three|four|half|some|most|\d) of (?:them|these|those|which)\b[^,]*"
+)
+_QUOTED = r"(?:\"[^\"]*\"|“[^”]*”|'[^']*'(?!\w)|[A-Z][A-Z0-9!?&-]*(?: [A-Z][A-Z0-9!?&-]*)*\b)"
+LETTERING = re.compile(
+    rf"\b(?:(?:that|which) )?(?:says?|saying|reads?|reading|spells|spelling|labell?ed) {_QUOTED}"
+    rf"|\b(?:with|bearing|showing) (?:the )?(?:words?|text|letters|inscription) {_QUOTED}"
 )
 TOKEN = re.compile(r"[a-z0-9]+(?:['-][a-z0-9]+)*|,")

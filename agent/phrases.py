@@ -35,7 +35,8 @@ def read_noun_phrase(tokens: list[str], start: int) -> tuple[NounPhrase, int] | 
             if at > start:
                 break
             return NounPhrase("", [], None, "the", pronoun=True), at + 1
-        if word in ("couple", "pair") or (word == "dozen" and phrase.count is None):
+        pairing = word in ("couple", "pair") and (following == "of" or _is_noun(tokens, at + 1))
+        if pairing or (word == "dozen" and phrase.count is None):
             phrase.count = 12 if word == "dozen" else 2
             at += 2 if following == "of" else 1
         elif word in words.GROUPS and following == "of":
@@ -63,7 +64,8 @@ def read_noun_phrase(tokens: list[str], start: int) -> tuple[NounPhrase, int] | 
                 or (at + 1 < len(tokens) and _is_colour(tokens, at + 1))
             )
         ):
-            phrase.size = words.SIZES.get(word, phrase.size)
+            if (word, words.singular(following)) not in words.NOT_A_SIZE:
+                phrase.size = words.SIZES.get(word, phrase.size)
             at += 1
         else:
             break
@@ -75,9 +77,10 @@ def read_noun_phrase(tokens: list[str], start: int) -> tuple[NounPhrase, int] | 
         nouns.append(tokens[at])
         at += 1
     contained = bool(nouns) and words.singular(nouns[-1]) in words.CONTAINERS
-    if contained and tokens[at : at + 1] == ["of"] and _is_noun(tokens, at + 1):
-        nouns += ["of", tokens[at + 1]]
-        at += 2
+    if contained and tokens[at : at + 1] == ["of"]:
+        held, after = _contents(tokens, at + 1)
+        nouns += ["of", *held] if held else []
+        at = after if held else at
     if not nouns and not phrase.colours and phrase.count is None:
         return None
     bare = nouns and not phrase.determiner and phrase.count is None and not phrase.colours
@@ -93,6 +96,18 @@ def read_noun_phrase(tokens: list[str], start: int) -> tuple[NounPhrase, int] | 
         )
     phrase.many = phrase.many or (bool(noun) and phrase.noun != noun)
     return phrase, at
+
+
+def _contents(tokens: list[str], start: int) -> tuple[list[str], int]:
+    """What a container holds, and where that ends: `hot chocolate`, `red wine`."""
+    at = start
+    while (
+        at < len(tokens)
+        and at < start + 3
+        and (_is_noun(tokens, at) or (tokens[at] in words.ADJECTIVES and _is_noun(tokens, at + 1)))
+    ):
+        at += 1
+    return tokens[start:at], at
 
 
 def _ends_name(tokens: list[str], at: int) -> bool:
@@ -111,7 +126,7 @@ def _is_colour(tokens: list[str], at: int) -> bool:
     if at >= len(tokens) or words.colour(tokens[at]) is None:
         return False
     following = tokens[at + 1] if at + 1 < len(tokens) else ""
-    if (tokens[at], words.singular(following)) in words.NOT_A_COLOUR:
+    if _names_with_colour(tokens[at], following):
         return False
     if tokens[at] != "orange":
         return True
@@ -122,6 +137,11 @@ def _is_colour(tokens: list[str], at: int) -> bool:
     if linked and words.colour(tokens[at + 2]) is not None and _is_noun(tokens, at + 3):
         return before not in ("a", "an", "the")
     return before in PREDICATE
+
+
+def _names_with_colour(word: str, following: str) -> bool:
+    """Whether the colour is part of a name: `golden retriever`, `red wine`."""
+    return (words.colour(word), words.singular(following)) in words.NOT_A_COLOUR
 
 
 def _is_noun(tokens: list[str], at: int) -> bool:
@@ -148,9 +168,11 @@ def _is_noun(tokens: list[str], at: int) -> bool:
         return bool(named) and not _is_noun(tokens, at + 1)
     if words.colour(word) is not None:
         following = tokens[at + 1] if at + 1 < len(tokens) else ""
-        if (word, words.singular(following)) in words.NOT_A_COLOUR:
+        if _names_with_colour(word, following):
             return True
         return word == "orange" and not _is_colour(tokens, at)
     if word.endswith("ed") and len(word) > 5:
         return False  # `painted`, `voted`
+    if word.endswith("ly") and word not in words.LY_NOUNS:
+        return False  # `highly`
     return not (word.endswith("ing") and len(word) > 4 and word not in words.ING_NOUNS)

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import re
 
+from agent.patterns import LETTERING
+
 CONTRACTIONS = (
     (r"n['’]t\b", " not"),
     (r"\bca not\b", "can not"),
@@ -142,7 +144,8 @@ def descriptions(text: str) -> list[str]:
     Questions, small talk, edits of a picture that exists, and work for other tools give none.
     """
     found: list[str] = []
-    for sentence in re.split(r"(?<=[.!?;\n])(?:\s|$)|(?<=[;\n])", normalised(text)):
+    unlettered = normalised(LETTERING.sub(" ", text))
+    for sentence in re.split(r"(?<=[.!?;\n])(?:\s|$)|(?<=[;\n])", unlettered):
         bare = sentence.strip(" ,:.!?;\n")
         asked = sentence.endswith("?") and _led(bare) is None
         described = "" if asked else _description(bare, bool(found))

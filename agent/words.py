@@ -31,6 +31,14 @@ NOT_A_COLOUR = frozenset(
         ("green", "tea"),
         ("gold", "medal"),
         ("gold", "retriever"),
+        ("gold", "hour"),
+        ("blue", "hour"),
+        ("blue", "jay"),
+        ("red", "fox"),
+        ("red", "wine"),
+        ("white", "wine"),
+        ("red", "carpet"),
+        ("white", "noise"),
     }
 )
 
@@ -50,6 +58,8 @@ DETERMINERS = _each(
     "both each every few several many multiple various more such"
 )
 DEFINITE = _each("the this that these those its his her their all both")
+HOLDING = _each("wearing holding carrying with having hugging")
+SETTLED = _each("in on at")  # prepositions of where, and what follows them is there
 PRONOUNS = _each("it them they him she he itself they one ones")
 
 ADJECTIVES = _each(
@@ -63,8 +73,11 @@ ADJECTIVES = _each(
     "random real brave fast slow quiet busy magical mysterious gentle calm sunny cloudy rainy "
     "snowy striped spotted whole entire typical ordinary normal regular standard proper main "
     "particular special medium medium-sized fierce playful curious bright dark light pale deep "
-    "vivid pastel neon soft solid plain"
+    "vivid pastel neon soft solid plain elderly adult empty ornate rustic cozy misty foggy moonlit "
+    "cold warm frozen wet dry cinematic dramatic moody shallow intricate isometric aerial "
+    "macro futuristic surreal gothic rainbow giant antique bare dense lush"
 )
+NOT_A_SIZE = frozenset({("giant", "panda"), ("big", "ben"), ("little", "finger")})
 SIZES = {
     **dict.fromkeys(("small", "little", "tiny", "mini"), "small"),
     **dict.fromkeys(("big", "large", "huge", "giant"), "large"),
@@ -88,6 +101,10 @@ VERBS = _each(
     "fly hang float painted drawn colored coloured parked seated surrounded covered filled made "
     "set laid stuck depicts depict displays touching called named"
 )
+LY_NOUNS = _each(
+    "fly butterfly dragonfly firefly family jelly lily belly bully holly assembly doily dolly ally "
+    "monopoly gully"
+)
 ING_NOUNS = _each(
     "ring king wing building painting swing string earring pudding lightning wedding ceiling "
     "clothing dumpling evening morning spring sling sibling duckling seedling railing"
@@ -109,8 +126,18 @@ META_NOUNS = _each(
     "everything stuff lot one ones help idea example hand emptiness world 4k 8k hd start request "
     "subject option try logo poster mood trouble row choice wait mate lol cheers cheer power "
     "caption description coordinate probability odds still seed today tomorrow pleasure tone "
-    "card deck same"
+    "card deck same watercolor watercolour gouache hour angle photography render rendering anime "
+    "manga tone palette mood bokeh focus contrast exposure atmosphere ambience vibe aesthetic "
+    "texture masterpiece 3d 2d hdr octane artstation telephoto close-up closeup perspective macro "
+    "design print grain vignette collage doodle lighting glow symmetry minimalism realism "
+    "surrealism impressionism cubism noir vaporwave cyberpunk steampunk"
 )
+MEDIA = _each(
+    "pencil paper ink oil charcoal acrylic crayon pastel canvas film light sunlight moonlight "
+    "daylight darkness rain fog mist ice wind night morning evening afternoon noon midnight dawn "
+    "dusk winter autumn summer spring fall nature fantasy sepia"
+)
+"""Nouns that name no thing when nothing is before them, as in `oil on canvas`, `early morning`."""
 SCENERY = _each(
     "beach forest desert field meadow street city park garden kitchen room sea ocean lake space "
     "sky snow grass night sunset sunrise jungle farm mountains lawn road sand floor ground water "
@@ -155,10 +182,11 @@ UNCHANGED = _each(
     "sheep fish deer moose bus glass dress grass gas cactus octopus scissors glasses pants jeans "
     "shorts sunglasses trousers binoculars walrus hippopotamus rhinoceros platypus iris lens "
     "compass cross boss bass moss tennis chess class mess princess goddess species series "
-    "headphones"
+    "headphones mars paris"
 )
 CONTAINERS = _each("cup glass mug bowl piece slice plate bottle bag basket loaf jar stack bouquet")
 PAIRS = _each("scissors glasses pants jeans shorts sunglasses trousers binoculars headphones")
+DRINKS = _each("wine champagne cocktail beer water milk martini whisky")
 ALWAYS_SINGULAR_OR_PLURAL = _each("sheep fish deer moose species series")
 
 
@@ -181,6 +209,8 @@ def singular(noun: str) -> str:
         head, _, rest = noun.partition(" of ")
         return f"{singular(head)} of {rest}"
     head, _, last = noun.rpartition(" ")
+    if last == "glasses" and head in DRINKS:
+        return f"{head} glass"
     return f"{head} {_singular(last)}" if head else _singular(last)
 
 
