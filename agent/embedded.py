@@ -119,6 +119,8 @@ class Embedded:
             )
         if set(PICTURE.findall(request.text.lower())) - set(request.handles):
             return Plan(reply=language.words("missing", request.handles, request.tools.names()))
+        if language.GREETING.fullmatch(request.text.strip()):
+            return Plan(reply=language.words("hello", request.handles, request.tools.names()))
         if not request.observations and (named := call_by_name(request)):
             return named
         said = tuple(

@@ -50,6 +50,11 @@ REPLIES = {
     "cannot": "That is beyond what I can do. I can {mostly}.",
     "absent": "No tool of this profile does that. I can {mostly}.",
 }
+GREETING = re.compile(
+    r"(?:hi|hello|hey|good (?:morning|afternoon|evening))(?: there| again| sightloop)?\s*[.!,]*",
+    re.IGNORECASE,
+)
+"""What is answered without the model, which sometimes does not understand it."""
 SPOKEN = tuple(kind for kind in REPLIES if kind != "absent")  # what the model may say itself
 SHOWN = 6  # pictures named to the model; the grammar allows all
 CALLS = 8  # in one plan, at most
