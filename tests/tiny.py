@@ -184,19 +184,24 @@ _BY_CHANNELS = {
 }
 
 
+def _autoencoder() -> Any:
+    return _DIFFUSERS.AutoencoderKL(
+        block_out_channels=(32, 32, 32, 32),
+        down_block_types=("DownEncoderBlock2D",) * 4,
+        up_block_types=("UpDecoderBlock2D",) * 4,
+        latent_channels=4,
+        norm_num_groups=8,
+        force_upcast=True,
+    )
+
+
 def _save_diffusion(
     folder: Path, kind: str, *, channels: int = 4, attention_type: str = "default"
 ) -> None:
     tokenizer = _clip_tokenizer()
     blocks = (32, 32, 32, 32)
     vae = (
-        _DIFFUSERS.AutoencoderKL(
-            block_out_channels=blocks,
-            down_block_types=("DownEncoderBlock2D",) * 4,
-            up_block_types=("UpDecoderBlock2D",) * 4,
-            latent_channels=4,
-            norm_num_groups=8,
-        )
+        _autoencoder()
         if kind == "kl"
         else _DIFFUSERS.AutoencoderTiny(
             encoder_block_out_channels=blocks,
@@ -255,14 +260,7 @@ def _save_xl(folder: Path) -> None:
         projection_class_embeddings_input_dim=32 + 6 * 8,  # pooled words, six sizes
     )
     _DIFFUSERS.StableDiffusionXLPipeline(
-        vae=_DIFFUSERS.AutoencoderKL(
-            block_out_channels=(32, 32, 32, 32),
-            down_block_types=("DownEncoderBlock2D",) * 4,
-            up_block_types=("UpDecoderBlock2D",) * 4,
-            latent_channels=4,
-            norm_num_groups=8,
-            force_upcast=True,
-        ),
+        vae=_autoencoder(),
         text_encoder=CLIPTextModel(told),
         text_encoder_2=CLIPTextModelWithProjection(told),
         tokenizer=tokenizer,
