@@ -187,7 +187,8 @@ def _input_problems(
     for name, value in call.input.items():
         where = f"{call.id}.{name}"
         if name not in fields:
-            yield f"{where}: {call.tool} has no argument {name!r}; it has {', '.join(fields)}"
+            had = ", ".join(tool.arguments)
+            yield f"{where}: {call.tool} has no argument {name!r}; it has {had}"
             continue
         wanted = fields[name].annotation
         references = list(_strings(value))

@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from ray.serve.handle import DeploymentHandle
 
 TRIES = 3  # calls are safe to repeat: what a tool draws is decided by its seed
+STARTING_S = 120  # that a replica in place of one that died may take to load its networks
 
 
 class Busy(Unavailable):
@@ -123,7 +124,7 @@ class ServeToolbox(Toolbox):
         died: Exception | None = None
         for attempt in range(TRIES):
             try:
-                async with asyncio.timeout(seconds):
+                async with asyncio.timeout(seconds + (STARTING_S if attempt else 0)):
                     return await self._send(order, progress)
             except TimeoutError as error:
                 raise Unavailable(

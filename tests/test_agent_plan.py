@@ -44,7 +44,7 @@ DRAW = ("c1", "generate", {"prompt": "a red box"})
         (plan(("c1", "generate", {"prompt": "x", "n": 99})), ["c1.n", "16", "not 99"]),
         (
             plan(("c1", "generate", {"prompt": "x", "size": 3})),
-            ["no argument 'size'; it has seed"],
+            ["no argument 'size'; it has prompt"],
         ),
         (
             plan(("c1", "vqa", {"image": "img7", "question": "?"})),

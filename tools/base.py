@@ -94,6 +94,12 @@ class Tool(ABC, Generic[In, Out]):
         """What the tool does, in one line."""
         return (type(self).__doc__ or "").strip().splitlines()[0]
 
+    @property
+    def arguments(self) -> list[str]:
+        """The names of what it takes, those that it needs first."""
+        fields = self.input.model_fields
+        return sorted(fields, key=lambda name: not fields[name].is_required())
+
     def parse(self, arguments: Mapping[str, Any]) -> In:
         """Build the input record.
 
@@ -103,7 +109,7 @@ class Tool(ABC, Generic[In, Out]):
         try:
             return self.input.model_validate(dict(arguments))
         except ValidationError as error:
-            known = ", ".join(self.input.model_fields)
+            known = ", ".join(self.arguments)
             raise InvalidInput(f"{self.name}: {explain(error)} (arguments: {known})") from error
 
     @abstractmethod

@@ -120,7 +120,8 @@ def tools(profile: ProfileOption = "miniature", as_json: JsonOption = False) -> 
     for name, each in specialists.items():
         console.print(f"[bold]{name}[/]  {each.description}")
         table = Table(box=None, show_header=False, padding=(0, 2, 0, 4), pad_edge=True)
-        for field, info in each.input.model_fields.items():
+        for field in each.arguments:
+            info = each.input.model_fields[field]
             table.add_row(field, _wanted(info), "" if info.is_required() else _default(info))
         console.print(table)
         console.print(f"    [dim]gives {', '.join(each.output.model_fields)}[/]\n")
@@ -153,10 +154,11 @@ def parse_arguments(specialist: Tool[Any, Any], arguments: Sequence[str]) -> dic
         key, equals, text = word.partition("=")
         if not equals:
             raise InvalidInput(
-                f"{word!r} is no argument; write KEY=VALUE, keys: {', '.join(fields)}"
+                f"{word!r} is no argument; write KEY=VALUE, keys: {', '.join(specialist.arguments)}"
             )
         if key not in fields:
-            raise InvalidInput(f"{specialist.name} takes no {key!r}; it takes: {', '.join(fields)}")
+            takes = ", ".join(specialist.arguments)
+            raise InvalidInput(f"{specialist.name} takes no {key!r}; it takes: {takes}")
         if key in values:
             raise InvalidInput(f"{key!r} is given twice")
         values[key] = _value(fields[key], text)
